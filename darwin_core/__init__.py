@@ -1,0 +1,3 @@
+"""Darwin: the compaction step of a training pipeline."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,127 @@
+"""A whole compaction run in one document, and the request of each step that follows from it.
+
+Every door (command line, Kubeflow, Airflow) carries this document and asks here for the next request, so that all of
+them run exactly the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from darwin_core.contracts.base import Document
+from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
+from darwin_core.contracts.evaluation import GateConfig
+from darwin_core.contracts.requirements import RequirementField
+from darwin_core.contracts.steps import (
+    EvaluateRequest,
+    EvaluateResult,
+    ExplainRequest,
+    ExplainResult,
+    FetchDataRequest,
+    FetchDataResult,
+    PublishRequest,
+    StepName,
+    StepRequest,
+    StepResult,
+    SynthesizeRequest,
+    SynthesizeResult,
+)
+from darwin_core.contracts.storage import StorageOptions
+from darwin_core.contracts.synthesis import SearchBudget
+from darwin_core.errors import RequestError
+
+
+class CompactionConfig(Document):
+    """Everything a person decides about a compaction run."""
+
+    line: str = Field(min_length=1, description="prefix of the model line, e.g. s3://bucket/models/fraud")
+    reference: str = Field(min_length=1, description="URI of the .keras file")
+    train: DataSourceField
+    test: DataSourceField | None = None
+    roles: DataRoles
+    storage: StorageOptions = StorageOptions()
+    split: SplitConfig = SplitConfig()
+    requirements: tuple[RequirementField, ...] = ()
+    budget: SearchBudget = SearchBudget()
+    performance_function: str = "smallest"
+    gate: GateConfig = GateConfig()
+    tfma_rows: int = Field(default=20_000, ge=0)
+    explain_rows: int = Field(default=512, ge=8)
+    block_on_findings: bool = False
+    title: str = "Compaction report"
+    threads: int | None = Field(default=None, ge=1)
+    seed: int = 0
+
+
+_ResultT = TypeVar("_ResultT", bound=StepResult)
+
+
+def request_for(
+    step: StepName, config: CompactionConfig, run_id: str, results: Mapping[StepName, StepResult]
+) -> StepRequest:
+    """The request of ``step`` within a run.
+
+    Args:
+        step: The step to run next.
+        config: The run's configuration.
+        run_id: Names the run; results lie at ``<line>/runs/<run_id>/<step>/result.json``.
+        results: Results of the steps before it.
+
+    Raises:
+        RequestError: A result that the step builds on is missing.
+    """
+    common: dict[str, Any] = {"line": config.line, "run_id": run_id, "storage": config.storage}
+
+    def result(name: StepName, model: type[_ResultT]) -> _ResultT:
+        found = results.get(name)
+        if not isinstance(found, model):
+            raise RequestError(f"Step {step} needs the result of {name}.", hint=f"Run {name} of run {run_id} first.")
+        return found
+
+    if step is StepName.FETCH_DATA:
+        return FetchDataRequest(
+            **common,
+            reference=config.reference,
+            train=config.train,
+            test=config.test,
+            roles=config.roles,
+            split=config.split,
+        )
+    fetched = result(StepName.FETCH_DATA, FetchDataResult)
+    common["snapshot"] = fetched.snapshot
+    if step is StepName.SYNTHESIZE:
+        return SynthesizeRequest(
+            **common,
+            requirements=config.requirements,
+            budget=config.budget,
+            performance_function=config.performance_function,
+            alert_budget=config.gate.alert_budget,
+            threads=config.threads,
+            seed=config.seed,
+        )
+    synthesized = result(StepName.SYNTHESIZE, SynthesizeResult)
+    common |= {"candidate": synthesized.candidate, "search_record": synthesized.search_record}
+    if step is StepName.EVALUATE:
+        return EvaluateRequest(**common, requirements=config.requirements, gate=config.gate, tfma_rows=config.tfma_rows)
+    evaluated = result(StepName.EVALUATE, EvaluateResult)
+    common |= {"evaluation": evaluated.evaluation, "verdict_document": evaluated.verdict_document}
+    if step is StepName.EXPLAIN:
+        return ExplainRequest(
+            **common,
+            insights=synthesized.insights,
+            predictions=evaluated.predictions,
+            rows=config.explain_rows,
+            title=config.title,
+            seed=config.seed,
+        )
+    explained = result(StepName.EXPLAIN, ExplainResult)
+    return PublishRequest(
+        **common,
+        explanation=explained.explanation,
+        findings=explained.findings,
+        report=explained.report,
+        block_on_findings=config.block_on_findings,
+    )

@@ -1,0 +1,103 @@
+"""Explanation: attributions in the raw columns, reason codes, and what is wrong with the data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from darwin_core.contracts.artifacts import ArtifactRef
+from darwin_core.contracts.base import Contract, Document
+
+
+class FeatureAttribution(Contract):
+    """Share of the decision that a raw column carries, mean over rows of |attribution|, normalised to sum 1."""
+
+    feature: str
+    reference: float = Field(ge=0)
+    candidate: float = Field(ge=0)
+
+
+class ReasonCode(Contract):
+    """One reason for one decision, in plain words."""
+
+    feature: str
+    value: str = Field(description="the row's own value, as text")
+    attribution: float = Field(description="signed: positive pushes towards the predicted class")
+    text: str = Field(description="e.g. 'PAY_0 = 2 raises the score (usual: 0)'")
+
+
+class RowExplanation(Contract):
+    """Why one row got its score."""
+
+    row_id: str
+    predicted: str
+    score: float
+    reasons: tuple[ReasonCode, ...]
+    counterfactual: str | None = Field(
+        default=None, description="smallest single change that flips the decision, in words"
+    )
+
+
+class ImageExplanation(Contract):
+    """Where one picture's decision comes from. Pictures are PNG as data URIs, so that the report stays one file."""
+
+    row_id: str
+    label: str
+    predicted: str
+    score: float
+    picture: str
+    attribution: str = Field(description="candidate's attribution drawn over the picture")
+    reference_attribution: str | None = None
+
+
+class FindingKind(StrEnum):
+    """Which check found it."""
+
+    LEAKING_COLUMN = "leaking_column"
+    LABEL_CONFLICT = "label_conflict"
+    TRAIN_TEST_OVERLAP = "train_test_overlap"
+    ENTITY_OVERLAP = "entity_overlap"
+    SHIFT = "shift"
+    CONSTANT_COLUMN = "constant_column"
+    DUPLICATE_COLUMN = "duplicate_column"
+
+
+class Severity(StrEnum):
+    """How much a finding matters; HIGH can block the gate."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Finding(Contract):
+    """Something in the data that a person should look at."""
+
+    kind: FindingKind
+    severity: Severity
+    title: str
+    description: str = Field(description="what was seen, with the figures, as sentences")
+    columns: tuple[str, ...] = ()
+    effect: float | None = Field(default=None, description="size of the effect in the check's own unit")
+    low: float | None = None
+    high: float | None = None
+    affected_rows: int | None = Field(default=None, ge=0)
+    affected_ids: tuple[str, ...] = Field(default=(), description="at most 100 examples")
+    suggestion: str = Field(description="what to do, as a sentence")
+
+
+class Explanation(Document):
+    """How both networks decide, and which data bugs this exposed."""
+
+    method: str
+    rows: int = Field(ge=0)
+    features: tuple[FeatureAttribution, ...] = Field(
+        default=(), description="tables; most important for the candidate first"
+    )
+    rank_overlap: float | None = Field(default=None, description="mean overlap of both networks' top-3 columns per row")
+    row_examples: tuple[RowExplanation, ...] = ()
+    image_examples: tuple[ImageExplanation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    checks_run: tuple[str, ...] = Field(default=(), description="data checks that ran, also those that found nothing")
+    row_attributions: ArtifactRef | None = Field(default=None, description="per-row attributions, Parquet")

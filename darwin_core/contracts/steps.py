@@ -1,0 +1,169 @@
+"""One Request/Result pair per step. These ten models are all that an orchestrator knows of the engine."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from darwin_core.contracts.artifacts import ArtifactRef
+from darwin_core.contracts.base import Document
+from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
+from darwin_core.contracts.evaluation import GateConfig, Verdict
+from darwin_core.contracts.requirements import RequirementField
+from darwin_core.contracts.storage import StorageOptions
+from darwin_core.contracts.synthesis import SearchBudget
+
+
+class StepName(StrEnum):
+    """The five steps in their order."""
+
+    FETCH_DATA = "fetch-data"
+    SYNTHESIZE = "synthesize"
+    EVALUATE = "evaluate"
+    EXPLAIN = "explain"
+    PUBLISH = "publish"
+
+
+class StepRequest(Document):
+    """What every step needs to know.
+
+    ``line`` is the model line's prefix (``s3://bucket/models/fraud``); everything the run writes lies below it.
+    """
+
+    line: str = Field(min_length=1)
+    run_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,120}$")
+    storage: StorageOptions = StorageOptions()
+
+
+class StepResult(Document):
+    """What every step reports. ``key`` digests request, inputs and code version: same key, same result."""
+
+    key: str
+    seconds: float = Field(ge=0)
+    reused: bool = Field(default=False, description="True where an earlier success with the same key was found")
+
+
+class FetchDataRequest(StepRequest):
+    """Copy the reference network and the data into an immutable snapshot."""
+
+    reference: str = Field(min_length=1, description="URI of the .keras file")
+    train: DataSourceField
+    test: DataSourceField | None = Field(default=None, description="None: `split.test_share` of train is sealed")
+    roles: DataRoles
+    split: SplitConfig = SplitConfig()
+
+
+class FetchDataResult(StepResult):
+    """The snapshot, and the figures an orchestrator shows."""
+
+    snapshot: ArtifactRef
+    reference: ArtifactRef
+    train_rows: int
+    validation_rows: int
+    test_rows: int
+
+
+class SynthesizeRequest(StepRequest):
+    """Search for the compact network. The sealed hold-out is out of reach here."""
+
+    snapshot: ArtifactRef
+    requirements: tuple[RequirementField, ...] = ()
+    budget: SearchBudget = SearchBudget()
+    performance_function: str = "smallest"
+    alert_budget: float = Field(default=0.10, gt=0, lt=1)
+    threads: int | None = Field(default=None, ge=1)
+    seed: int = 0
+
+
+class SynthesizeResult(StepResult):
+    """The chosen candidate, the front, what the inquisitor saw, and the record of the search."""
+
+    candidate: ArtifactRef
+    front: tuple[ArtifactRef, ...]
+    search_record: ArtifactRef
+    insights: ArtifactRef
+    feasible: bool
+    candidate_parameters: int
+    candidate_macs: int
+
+
+class EvaluateRequest(StepRequest):
+    """Open the sealed hold-out once and judge the candidate."""
+
+    snapshot: ArtifactRef
+    candidate: ArtifactRef
+    search_record: ArtifactRef
+    requirements: tuple[RequirementField, ...] = ()
+    gate: GateConfig = GateConfig()
+    tfma_rows: int = Field(default=20_000, ge=0, description="at most so many rows go through TFMA; 0: none")
+    threads: int = Field(default=1, ge=1, description="for latency")
+
+
+class EvaluateResult(StepResult):
+    """The verdict as data, never as an exit code."""
+
+    verdict: Verdict
+    verdict_document: ArtifactRef
+    evaluation: ArtifactRef
+    predictions: ArtifactRef
+    metrics: dict[str, float] = Field(description="flat figures for dashboards; every value is finite")
+
+
+class ExplainRequest(StepRequest):
+    """Attribute decisions to raw columns or pixels, check the data, write the report."""
+
+    snapshot: ArtifactRef
+    candidate: ArtifactRef
+    search_record: ArtifactRef
+    insights: ArtifactRef
+    evaluation: ArtifactRef
+    verdict_document: ArtifactRef
+    predictions: ArtifactRef
+    rows: int = Field(default=512, ge=8, description="rows that are explained")
+    title: str = "Compaction report"
+    seed: int = 0
+
+
+class ExplainResult(StepResult):
+    """The explanation, the data findings and the report."""
+
+    explanation: ArtifactRef
+    findings: ArtifactRef
+    report: ArtifactRef
+    finding_count: int
+    high_severity_count: int
+
+
+class PublishRequest(StepRequest):
+    """Publish the candidate if the gate says PASS; otherwise record why the champion stays."""
+
+    snapshot: ArtifactRef
+    candidate: ArtifactRef
+    search_record: ArtifactRef
+    verdict_document: ArtifactRef
+    evaluation: ArtifactRef
+    explanation: ArtifactRef
+    findings: ArtifactRef
+    report: ArtifactRef
+    block_on_findings: bool = Field(default=False, description="a finding of high severity keeps the champion")
+
+
+class PublishResult(StepResult):
+    """What became of the candidate."""
+
+    published: bool
+    verdict: Verdict
+    version: str | None
+    version_uri: str | None
+    champion: str | None = Field(description="the champion's version after this step")
+    reason: str
+
+
+STEPS: dict[StepName, tuple[type[StepRequest], type[StepResult]]] = {
+    StepName.FETCH_DATA: (FetchDataRequest, FetchDataResult),
+    StepName.SYNTHESIZE: (SynthesizeRequest, SynthesizeResult),
+    StepName.EVALUATE: (EvaluateRequest, EvaluateResult),
+    StepName.EXPLAIN: (ExplainRequest, ExplainResult),
+    StepName.PUBLISH: (PublishRequest, PublishResult),
+}

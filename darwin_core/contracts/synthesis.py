@@ -1,0 +1,128 @@
+"""Synthesis: the allowed effort, the encoded design of a network, and the record of every candidate tried."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from darwin_core.contracts.artifacts import ArtifactRef
+from darwin_core.contracts.base import Contract, Document
+from darwin_core.contracts.networks import LayerCost, NetworkCost
+from darwin_core.contracts.requirements import RequirementStatus
+
+
+class SearchBudget(Contract):
+    """The allowed effort. ``seconds`` is a soft ceiling: the search ends with the candidate then in training."""
+
+    generations: int = Field(default=3, ge=1, le=50)
+    offspring: int = Field(default=3, ge=1, le=64, description="networks proposed in each generation")
+    generation_samples: int | None = Field(
+        default=None, ge=1, description="training rows an offspring sees; None: by data"
+    )
+    final_samples: int | None = Field(default=None, ge=1, description="training rows of the long finish; None: by data")
+    seconds: float | None = Field(default=None, gt=0)
+    resource_factor: float = Field(default=0.45, gt=0.0, lt=1.0, description="cost of a generation over its parents'")
+
+
+class HeadKind(StrEnum):
+    """How feature maps become a vector."""
+
+    KEEP = "keep"
+    GLOBAL_POOLING = "global_pooling"
+
+
+class Genome(Contract):
+    """An encoded design: what to keep of the reference. Building and training it gives a candidate."""
+
+    widths: dict[str, int] = Field(description="dependency group -> channels kept; groups not named keep their width")
+    head: HeadKind = HeadKind.KEEP
+    dropped_inputs: tuple[str, ...] = Field(default=(), description="input features the network no longer reads")
+
+
+class QualityMetrics(Contract):
+    """Quality on the validation rows. ``loss`` is the reference's own loss; the rest where the task has it."""
+
+    loss: float
+    accuracy: float | None = None
+    pr_auc: float | None = None
+    roc_auc: float | None = None
+    recall_at_budget: float | None = None
+    rmse: float | None = None
+
+
+class CandidateStage(StrEnum):
+    """How far a candidate got."""
+
+    PROPOSED = "proposed"
+    RACED = "raced"
+    FINISHED = "finished"
+
+
+class CandidateRecord(Contract):
+    """One candidate: design, cost, quality, parents and the time it took."""
+
+    candidate_id: str
+    generation: int = Field(ge=0, description="0: the reference")
+    parents: tuple[str, ...]
+    strategy: str = Field(description="what proposed it, e.g. 'importance' or 'uniform' (a control)")
+    genome: Genome
+    cost: NetworkCost
+    quality: QualityMetrics | None
+    stage: CandidateStage
+    samples: int = Field(ge=0, description="training rows seen since inheriting")
+    seconds: float = Field(ge=0)
+    performance: float | None = Field(default=None, description="value of the performance function")
+    requirements: tuple[RequirementStatus, ...] = ()
+    feasible: bool = False
+    on_front: bool = False
+    network: ArtifactRef | None = None
+
+
+class GroupInsight(Contract):
+    """What the inquisitor saw of one dependency group."""
+
+    group: str
+    importance: tuple[float, ...] = Field(description="per channel, mean over samples of |sum a * dL/da|")
+    redundancy: float = Field(
+        ge=0.0, le=1.0, description="mean over channels of the highest |correlation| with another"
+    )
+    sensitivity: float = Field(ge=0.0, description="share of the group's importance per share of the network's MACs")
+    class_response: tuple[tuple[float, ...], ...] = Field(
+        default=(), description="[class][channel] mean importance on rows of that class; empty for regression"
+    )
+
+
+class Insights(Document):
+    """What the inquisitor learned from probing a network with real batches."""
+
+    network: str
+    rows: int = Field(ge=1)
+    groups: tuple[GroupInsight, ...]
+    input_use: dict[str, float] = Field(description="input feature -> share of the total attribution (sums to 1)")
+
+
+class ControlRecord(Contract):
+    """A control the search is held against: same distillation, same number of samples."""
+
+    name: str = Field(description="e.g. 'uniform narrowing'")
+    record: CandidateRecord
+
+
+class SearchRecord(Document):
+    """The whole search: every candidate, the Pareto front, the choice and why."""
+
+    seed: int
+    budget: SearchBudget
+    performance_function: str
+    reference: CandidateRecord
+    candidates: tuple[CandidateRecord, ...]
+    controls: tuple[ControlRecord, ...] = ()
+    front: tuple[str, ...] = Field(description="candidate ids, cheapest first")
+    chosen: str
+    feasible: bool = Field(description="False: no candidate met every requirement; `chosen` is the nearest")
+    binding_requirements: tuple[str, ...] = Field(default=(), description="requirements the chosen one misses, as text")
+    reference_layers: tuple[LayerCost, ...]
+    chosen_layers: tuple[LayerCost, ...]
+    seconds: dict[str, float] = Field(default_factory=dict, description="phase -> seconds")
+    reason: str = Field(description="why this candidate, as a sentence")

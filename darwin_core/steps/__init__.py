@@ -1,0 +1,1 @@
+"""The five steps. The only package that joins data, networks, synthesis, evaluation, explanation and registry."""

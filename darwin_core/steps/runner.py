@@ -1,0 +1,105 @@
+"""Run one step by name: the same code for the command line, Kubeflow, Airflow and tests.
+
+A step that already succeeded with the same key (request, Darwin version) is not run again: its stored result is
+returned, after a check that everything it points at is still there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from darwin_core import __version__
+from darwin_core.contracts import STEPS, ArtifactRef, StepName, StepRequest, StepResult
+from darwin_core.errors import ObjectNotFoundError
+from darwin_core.progress import Reporter
+from darwin_core.steps.context import StepContext
+from darwin_core.storage import ObjectStore, join_uri, open_store
+
+_MODULES = {name: f"darwin_core.steps.{name.value.replace('-', '_')}" for name in StepName}
+
+
+def default_work_root() -> Path:
+    """Where steps keep scratch files: ``$DARWIN_WORK_DIR``, else ``~/.cache/darwin``."""
+    configured = os.environ.get("DARWIN_WORK_DIR")
+    return Path(configured) if configured else Path.home() / ".cache" / "darwin"
+
+
+def step_key(name: StepName, request: StepRequest) -> str:
+    """Content address of a step run: digest of step name, request and Darwin version."""
+    return hashlib.sha256(f"{name}\n{__version__}\n{request.digest()}".encode()).hexdigest()
+
+
+def run_step(
+    name: StepName,
+    request: StepRequest,
+    *,
+    reporter: Reporter,
+    work_root: Path | None = None,
+) -> StepResult:
+    """Run one step, or return the stored result of an earlier success with the same key.
+
+    Args:
+        name: Which step.
+        request: Its request; must be the step's own request model.
+        reporter: Where progress goes.
+        work_root: Folder for scratch files and downloaded artifacts.
+
+    Returns:
+        The step's result. ``request.json`` and ``result.json`` lie beside its artifacts.
+    """
+    request_model, result_model = STEPS[name]
+    if not isinstance(request, request_model):
+        raise TypeError(f"step {name} takes a {request_model.__name__}, got {type(request).__name__}")
+    root = work_root or default_work_root()
+    key = step_key(name, request)
+    store = open_store(request.line, request.storage)
+    result_uri = join_uri(request.line, "runs", request.run_id, name.value, "result.json")
+    earlier = _earlier_result(store, result_uri, result_model, key)
+    if earlier is not None:
+        reporter.message(f"{name}: already done, reusing {result_uri}")
+        return earlier
+    context = StepContext(
+        step=name,
+        line=request.line,
+        run_id=request.run_id,
+        key=key,
+        store=store,
+        workdir=root / "work" / key[:24],
+        cache_dir=root / "artifacts",
+        reporter=reporter,
+    )
+    context.workdir.mkdir(parents=True, exist_ok=True)
+    context.cache_dir.mkdir(parents=True, exist_ok=True)
+    store.write(context.uri("request.json"), request.to_json().encode())
+    started = time.monotonic()
+    fields: dict[str, Any] = importlib.import_module(_MODULES[name]).run(request, context)
+    result = result_model(key=key, seconds=round(time.monotonic() - started, 3), **fields)
+    store.write(result_uri, result.to_json().encode())
+    context.discard_workdir()
+    return result
+
+
+def _earlier_result(store: ObjectStore, uri: str, result_model: type[StepResult], key: str) -> StepResult | None:
+    try:
+        stored = store.read(uri)
+    except ObjectNotFoundError:
+        return None
+    result = result_model.from_json(stored.data, origin=uri)
+    if result.key != key or any(store.stat(ref.uri) is None for ref in _artifacts(result)):
+        return None
+    return result.model_copy(update={"reused": True})
+
+
+def _artifacts(result: StepResult) -> list[ArtifactRef]:
+    found: list[ArtifactRef] = []
+    for value in dict(result).values():
+        if isinstance(value, ArtifactRef):
+            found.append(value)
+        elif isinstance(value, tuple):
+            found.extend(item for item in value if isinstance(item, ArtifactRef))
+    return found
