@@ -1,4 +1,4 @@
-"""What a step works with: the store, a private work folder, the reporter, and typed reading and writing of artifacts."""
+"""What a step works with: the store, a private work folder, the reporter, typed reading and writing of artifacts."""
 
 from __future__ import annotations
 

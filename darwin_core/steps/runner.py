@@ -1,7 +1,8 @@
 """Run one step by name: the same code for the command line, Kubeflow, Airflow and tests.
 
 A step that already succeeded with the same key (request, Darwin version) is not run again: its stored result is
-returned, after a check that everything it points at is still there.
+returned, after a check that everything it points at is still there. fetch-data always runs: its request names places
+whose contents may have changed, while the requests of all later steps name digests.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def run_step(
     store = open_store(request.line, request.storage)
     result_uri = join_uri(request.line, "runs", request.run_id, name.value, "result.json")
     earlier = _earlier_result(store, result_uri, result_model, key)
-    if earlier is not None:
+    if earlier is not None and name is not StepName.FETCH_DATA:
         reporter.message(f"{name}: already done, reusing {result_uri}")
         return earlier
     context = StepContext(

@@ -1,0 +1,79 @@
+# Everything a person needs: `make demo` runs the main job, `make test` the tests. Each does its own set-up.
+PYTHON ?= python3.11
+VENV := .venv
+AIRFLOW_VENV := .venv-airflow
+UV := $(VENV)/bin/uv
+RUN := $(VENV)/bin/python -m
+# Compiles the pins: hashed, and without naming where packages come from.
+COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-core test-airflow test-slow test-rgw check lint types imports format pins golden clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.engine ## retrain a bank's credit-risk network, compact, prove, explain and publish it
+	$(VENV)/bin/darwin demo $(DEMO_ARGS)
+
+test: test-core test-airflow ## all tests but the slow ones
+
+test-core: $(VENV)/.dev
+	$(RUN) pytest $(PYTEST_ARGS)
+
+test-airflow: $(AIRFLOW_VENV)/.airflow $(VENV)/.dev ## tests of the Airflow provider, in an environment without TensorFlow
+	DARWIN_PYTHON=$(CURDIR)/$(VENV)/bin/python $(AIRFLOW_VENV)/bin/python -m pytest -m "not slow and not airflow" tests/operators tests/pipelines/airflow $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev $(AIRFLOW_VENV)/.airflow ## tests that take minutes: browser, Kubeflow's local runner, a real Airflow
+	$(RUN) pytest -m "slow or browser" $(PYTEST_ARGS)
+	DARWIN_PYTHON=$(CURDIR)/$(VENV)/bin/python $(AIRFLOW_VENV)/bin/python -m pytest -m "slow or airflow" tests/operators tests/pipelines/airflow $(PYTEST_ARGS)
+
+test-rgw: $(VENV)/.dev ## tests against a Ceph object gateway, where one is installed
+	$(RUN) pytest -m rgw $(PYTEST_ARGS)
+
+check: lint types imports test ## all of the above: what a change must pass
+
+lint: $(VENV)/.dev
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+
+types: $(VENV)/.dev
+	$(RUN) mypy
+
+imports: $(VENV)/.dev
+	$(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## format the code and fix what can be fixed
+	$(RUN) ruff format .
+	$(RUN) ruff check --fix .
+
+pins: $(UV) ## make the hashed pins under requirements/ anew
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) pyproject.toml --extra engine -o requirements/engine.txt
+	$(COMPILE) pyproject.toml --extra kfp -o requirements/kfp.txt
+	$(COMPILE) pyproject.toml --extra engine --extra kfp --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra airflow --group airflow-test -o requirements/airflow.txt
+
+clean: ## remove environments and what the demo wrote
+	rm -rf $(VENV) $(AIRFLOW_VENV) .demo .cache
+
+# One environment serves demo and tests; the test pins contain the engine's.
+$(UV): requirements/uv.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/.engine: requirements/engine.txt pyproject.toml $(UV)
+	$(UV) pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/engine.txt
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.engine
+	$(UV) pip install --quiet --python $(VENV)/bin/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(AIRFLOW_VENV)/.airflow: requirements/airflow.txt pyproject.toml $(UV)
+	$(PYTHON) -m venv $(AIRFLOW_VENV)
+	$(UV) pip install --quiet --python $(AIRFLOW_VENV)/bin/python --require-hashes -r requirements/airflow.txt
+	$(UV) pip install --quiet --python $(AIRFLOW_VENV)/bin/python --no-deps --editable .
+	@touch $@

@@ -1,0 +1,337 @@
+"""The command line. Nothing heavy is imported before a command needs it, so that ``darwin --help`` answers at once.
+
+Exit codes: 0 done, 1 failed, 2 bad request, 143 stopped by SIGTERM. A verdict is data and never an exit code.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from darwin_core import __version__, contracts
+from darwin_core.cli_tables import print_inspection, print_narrowing, print_summary
+from darwin_core.contracts import (
+    STEPS,
+    CompactionConfig,
+    DataRoles,
+    GateConfig,
+    Requirement,
+    SearchBudget,
+    SliceSpec,
+    SplitConfig,
+    StepName,
+    StepRequest,
+    StorageOptions,
+    request_for,
+)
+from darwin_core.contracts.base import Contract, explain_validation
+from darwin_core.contracts.data import DataSource
+from darwin_core.errors import DarwinError, MissingExtraError, RequestError
+from darwin_core.progress import default_reporter
+
+ENGINE_MODULES = frozenset({"tensorflow", "keras", "numpy", "pyarrow", "scipy", "sklearn", "PIL", "jinja2"})
+
+app = typer.Typer(
+    name="darwin",
+    help="Turn a large Keras network into a much smaller one that is provably as good, and explain how it decides.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the outcome.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
+EndpointUrl = Annotated[str | None, typer.Option(help="URL of an S3 store that is not AWS.")]
+Region = Annotated[str | None, typer.Option(help="Region of the bucket.")]
+PathStyle = Annotated[bool, typer.Option("--path-style", help="Address buckets as /bucket/key.")]
+CaBundle = Annotated[str | None, typer.Option(help="PEM file with the store's certificate authority.")]
+SseKmsKeyId = Annotated[str | None, typer.Option(help="Encrypt every object with this KMS key.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(__version__)  # noqa: T201 - the answer itself
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for networks, reports and the model line.")] = Path(".demo"),
+    seed: Annotated[int, typer.Option(help="Seed of retraining and search.")] = 0,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Retrain a bank's credit-risk network, compact, prove, explain and publish it. Run it again: second night."""
+    from darwin_core.demo.nights import next_night, run_night
+
+    reporter = default_reporter(quiet=quiet)
+    reporter.message(f"Night {next_night(output)} of the demo; everything is written below {output}")
+    print_summary(run_night(output, reporter=reporter, seed=seed), as_json=as_json)
+
+
+@app.command()
+def compact(
+    reference: Annotated[str, typer.Option(help="The trained network: path or s3:// URI of a .keras file.")],
+    train: Annotated[str, typer.Option(help="Training rows: URI, or URI#column=value to take part of a file.")],
+    label: Annotated[str, typer.Option(help="Column to predict.")],
+    output: Annotated[str, typer.Option(help="Prefix of the model line; everything is written below it.")],
+    test: Annotated[str | None, typer.Option(help="Test rows; without them a share of train is sealed away.")] = None,
+    require: Annotated[list[str] | None, typer.Option(help="E.g. parameters<=20000; repeat for more.")] = None,
+    positive_label: Annotated[str | None, typer.Option(help="Label value that counts as positive.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(help="Feature column; all others are then ignored.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Column that is no feature.")] = None,
+    weight: Annotated[str | None, typer.Option(help="Column of sample weights.")] = None,
+    row_id: Annotated[str | None, typer.Option(help="Column that names a row.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Rows of one entity stay on one side of the split.")] = None,
+    time: Annotated[str | None, typer.Option(help="Validation rows are the latest by this column.")] = None,
+    slices: Annotated[list[str] | None, typer.Option("--slice", help="Column, or column:30,45 for bands.")] = None,
+    margin: Annotated[float | None, typer.Option(help="Loss of quality that is acceptable, as a share.")] = None,
+    alert_budget: Annotated[float, typer.Option(help="Share of rows that can be investigated.")] = 0.10,
+    generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
+    offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
+    seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
+    threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same network.")] = 0,
+    run_id: Annotated[str | None, typer.Option(help="Name of the run; the same name resumes it.")] = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compact a network without an orchestrator: all five steps, then summary.json, report and published version.
+
+    Killed or failed, the same command continues where it stopped.
+    """
+    config = CompactionConfig(
+        line=output,
+        reference=reference,
+        train=DataSource.parse(train),
+        test=DataSource.parse(test) if test else None,
+        roles=DataRoles(
+            label=label,
+            positive_label=positive_label,
+            features=tuple(feature or ()),
+            exclude=tuple(exclude or ()),
+            weight=weight,
+            row_id=row_id,
+            entity=entity,
+            time=time,
+            slices=tuple(SliceSpec.parse(text) for text in slices or ()),
+        ),
+        storage=_storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+        split=SplitConfig(seed=seed),
+        requirements=tuple(Requirement.parse(text) for text in require or ()),
+        budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+        gate=_gate(margin, alert_budget),
+        block_on_findings=block_on_findings,
+        title=title,
+        threads=threads,
+        seed=seed,
+    )
+    from darwin_core.steps.compaction import run_compaction
+
+    name = run_id or f"{datetime.now(UTC):%Y%m%d}-{config.digest()[:8]}"
+    print_summary(run_compaction(config, name, reporter=default_reporter(quiet=quiet)), as_json=as_json)
+
+
+@app.command("run-step")
+def run_step_command(
+    step: Annotated[StepName, typer.Argument(help="Which of the five steps.")],
+    request: Annotated[str | None, typer.Option(help="URI of the step's request JSON.")] = None,
+    config: Annotated[str | None, typer.Option(help="Instead: the run's CompactionConfig, as JSON or its URI.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="With --config: name of the run.")] = None,
+    result: Annotated[str | None, typer.Option(help="Where to write a copy of the result JSON.")] = None,
+    save: Annotated[list[str] | None, typer.Option(help="FIELD=PATH: copy that part of the result to a file.")] = None,
+    work_dir: Annotated[Path | None, typer.Option(help="Scratch folder; survives a kill.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run one step: the door that every orchestrator uses. The result's JSON goes to standard output, too."""
+    from darwin_core.steps.runner import run_step
+
+    step_request = _step_request(step, request, config, run_id)
+    outcome = run_step(step, step_request, reporter=default_reporter(quiet=quiet), work_root=work_dir)
+    from darwin_core.steps.outputs import save_outputs
+
+    save_outputs(outcome, step_request, result=result, save=save or [])
+    print(outcome.to_json(), end="")  # noqa: T201 - the answer itself
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what a network costs, which channels belong together and which layers cannot be narrowed, and why."""
+    from darwin_core.dependency import inspect_network
+    from darwin_core.networks import load_network
+
+    print_inspection(inspect_network(load_network(model)), as_json=as_json)
+
+
+@app.command()
+def narrow(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the narrower network.")],
+    width: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of channels kept in every group.")] = 0.5,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the strongest channels of every group: one shot, no data, no training. A starting point, not a result."""
+    from darwin_core.dependency import one_shot
+    from darwin_core.networks import load_network, save_network
+
+    if output.suffix != ".keras":
+        raise RequestError(f"Expected an output file ending in .keras, got {output}.")
+    before = load_network(model)
+    after = one_shot(before, width)
+    save_network(after, output)
+    print_narrowing(before, load_network(output), output, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    line: Annotated[str, typer.Argument(help="Prefix of the model line.")],
+    to: Annotated[str | None, typer.Option(help="Version to go back to; without it, the one before.")] = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the champion pointer back to an earlier published version."""
+    from darwin_core.registry import rollback as move_back
+    from darwin_core.storage import open_store
+
+    store = open_store(line, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    pointer = move_back(store, line, to=to)
+    if as_json:
+        print(pointer.to_json(), end="")  # noqa: T201 - the answer itself
+    else:
+        Console().print(f"champion is now {pointer.version} (was {pointer.previous_version}): {pointer.serve_uri}")
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(help="A contract, e.g. SynthesizeRequest; all of them without it.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the contracts."""
+    known: dict[str, type[Contract]] = {
+        key: value
+        for key, value in vars(contracts).items()
+        if isinstance(value, type) and issubclass(value, Contract) and value is not Contract
+    }
+    if name is None:
+        document: dict[str, Any] = {key: value.model_json_schema() for key, value in sorted(known.items())}
+    elif name in known:
+        document = known[name].model_json_schema()
+    else:
+        raise RequestError(f"There is no contract {name!r}.", hint=f"Known: {', '.join(sorted(known))}.")
+    print(json.dumps(document, indent=2))  # noqa: T201 - the answer itself
+
+
+def _storage(
+    endpoint_url: str | None, region: str | None, path_style: bool, ca_bundle: str | None, sse_kms_key_id: str | None
+) -> StorageOptions:
+    return StorageOptions(
+        endpoint_url=endpoint_url,
+        region=region,
+        path_style=path_style,
+        ca_bundle=ca_bundle,
+        sse_kms_key_id=sse_kms_key_id,
+    )
+
+
+def _gate(margin: float | None, alert_budget: float) -> GateConfig:
+    if margin is None:
+        return GateConfig(alert_budget=alert_budget)
+    return GateConfig(alert_budget=alert_budget, accuracy_margin=margin, pr_auc_margin=margin, recall_margin=margin)
+
+
+def _step_request(step: StepName, request: str | None, config: str | None, run_id: str | None) -> StepRequest:
+    from darwin_core.storage import open_store
+
+    def read(uri: str) -> bytes:
+        return open_store(uri).read(uri).data
+
+    if request is not None and config is None:
+        return STEPS[step][0].from_json(read(request), origin=request)
+    if config is None or request is not None or run_id is None:
+        raise RequestError("Expected either --request, or --config together with --run-id.")
+    inline = config.lstrip().startswith("{")
+    text = config if inline else read(config)
+    parsed = CompactionConfig.from_json(text, origin="--config" if inline else config)
+    from darwin_core.steps.compaction import stored_results
+
+    return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+
+
+def _stop(signum: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + signum)
+
+
+def _prepare() -> None:
+    """Quiet third-party start-up noise, pick the backend, log plainly, and turn SIGTERM into exit code 143."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("darwin").setLevel(logging.INFO)
+    signal.signal(signal.SIGTERM, _stop)
+
+
+def main() -> None:
+    """Entry point of ``darwin``: errors become sentences and exit codes."""
+    _prepare()
+    try:
+        app()
+    except DarwinError as error:
+        _fail(error)
+    except ValidationError as error:
+        _fail(RequestError(f"An option has a value that is not allowed: {explain_validation(error)}."))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ENGINE_MODULES:
+            raise
+        _fail(
+            MissingExtraError(
+                f"This command needs the engine, and {error.name} is not installed here.",
+                hint="Install it with: pip install 'darwin-mlops[engine]'.",
+            )
+        )
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. The same command continues where it was.")
+        sys.exit(130)
+
+
+def _fail(error: DarwinError) -> NoReturn:
+    if "--json" in sys.argv:
+        kind = type(error).__name__
+        print(json.dumps({"error": kind, "message": error.message, "hint": error.hint}))  # noqa: T201
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]Error:[/] {_escape(str(error))}")
+    sys.exit(error.exit_code)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+

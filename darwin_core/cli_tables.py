@@ -1,0 +1,119 @@
+"""What the command line prints: a few figures and where to look further."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from darwin_core.contracts import CompactionSummary, NetworkInspection, NetworkSummary, Verdict
+
+if TYPE_CHECKING:
+    import keras
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INSUFFICIENT_EVIDENCE: "yellow"}
+
+
+def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
+    """Reference and candidate side by side, the verdict with its reasons, the paths."""
+    if as_json:
+        print(summary.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    console = Console()
+    table = Table(title=f"Run {summary.run_id}", title_justify="left")
+    for heading in ("", "reference", "candidate", "change"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, before, after, shown in _rows(summary.reference, summary.candidate):
+        table.add_row(name, shown.format(before), shown.format(after), _change(name, before, after))
+    console.print(table)
+    console.print(f"Verdict: [bold {_COLOURS[summary.verdict]}]{summary.verdict}[/]")
+    for reason in summary.reasons[:4]:
+        console.print(f"  - {reason}", markup=False)
+    published = f"published as {summary.version}" if summary.published else "not published; the champion stays"
+    console.print(f"{published}; {sum(summary.seconds.values()):.0f} s in all", markup=False)
+    for name in ("report", "candidate", "version"):
+        if name in summary.paths:
+            console.print(f"{name}: {summary.paths[name]}", markup=False, soft_wrap=True)
+
+
+def _rows(reference: NetworkSummary, candidate: NetworkSummary) -> list[tuple[str, float, float, str]]:
+    rows: list[tuple[str, float, float, str]] = [
+        (name, getattr(reference, name), getattr(candidate, name), "{:,.0f}")
+        for name in ("parameters", "macs", "weight_bytes", "input_features")
+    ]
+    if reference.latency_ms and candidate.latency_ms:
+        rows.append(("latency_p50_ms", reference.latency_ms.p50_ms, candidate.latency_ms.p50_ms, "{:.3f}"))
+        rows.append(("latency_p95_ms", reference.latency_ms.p95_ms, candidate.latency_ms.p95_ms, "{:.3f}"))
+    rows += [
+        (name, value, candidate.metrics[name], "{:.4f}")
+        for name, value in reference.metrics.items()
+        if name in candidate.metrics
+    ]
+    return rows
+
+
+def _change(name: str, before: float, after: float) -> str:
+    is_cost = name in ("parameters", "macs", "weight_bytes", "input_features") or name.startswith("latency")
+    if not is_cost:
+        return f"{100 * (after - before):+.2f} pt"
+    return f"{100 * (after / before - 1):+.1f} %" if before else ""
+
+
+def print_inspection(inspection: NetworkInspection, *, as_json: bool) -> None:
+    """Cost per layer, dependency groups, frozen layers with reasons."""
+    if as_json:
+        print(inspection.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    console = Console()
+    cost = inspection.cost
+    console.print(
+        f"{inspection.name}: {cost.parameters:,} parameters, {cost.macs:,} MACs, {cost.weight_bytes:,} bytes; "
+        f"{inspection.output.task}, {inspection.output.units} output units"
+    )
+    _print_table(
+        console,
+        "Layers",
+        ("layer", "kind", "output shape", "parameters", "MACs"),
+        [(x.name, x.kind, str(x.output_shape), f"{x.parameters:,}", f"{x.macs:,}") for x in inspection.layers],
+    )
+    _print_table(
+        console,
+        "Dependency groups",
+        ("group", "channels", "produced by", "read by"),
+        [(x.name, str(x.channels), ", ".join(x.layers), ", ".join(x.consumers)) for x in inspection.groups],
+    )
+    _print_table(
+        console,
+        "Frozen layers",
+        ("layer", "kind", "why it keeps its width"),
+        [(x.name, x.kind, x.reason) for x in inspection.frozen],
+    )
+
+
+def print_narrowing(before: keras.Model, after: keras.Model, output: Path, *, as_json: bool) -> None:
+    """Cost before and after one-shot narrowing."""
+    from darwin_core.networks import measure_cost
+
+    costs = {"before": measure_cost(before), "after": measure_cost(after)}
+    if as_json:
+        import json
+
+        document: dict[str, Any] = {name: cost.model_dump(mode="json") for name, cost in costs.items()}
+        print(json.dumps({**document, "output": str(output)}, indent=2))  # noqa: T201 - the answer itself
+        return
+    rows = [
+        (field, f"{getattr(costs['before'], field):,}", f"{getattr(costs['after'], field):,}")
+        for field in ("parameters", "macs", "weight_bytes")
+    ]
+    _print_table(Console(), f"Written to {output}", ("", "before", "after"), rows)
+
+
+def _print_table(console: Console, title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

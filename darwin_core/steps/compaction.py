@@ -1,0 +1,155 @@
+"""A whole compaction run in this process: the five steps in order, and the summary of what came out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+from darwin_core.contracts import (
+    CandidateRecord,
+    CompactionConfig,
+    CompactionSummary,
+    Estimate,
+    EvaluateResult,
+    Evaluation,
+    ExplainResult,
+    FetchDataResult,
+    NetworkCost,
+    NetworkSummary,
+    PublishResult,
+    SearchRecord,
+    StepName,
+    StepResult,
+    SynthesizeResult,
+    VerdictDocument,
+    VersionManifest,
+    request_for,
+)
+from darwin_core.contracts.artifacts import ArtifactRef
+from darwin_core.contracts.steps import STEPS
+from darwin_core.errors import ObjectNotFoundError
+from darwin_core.progress import Reporter
+from darwin_core.steps.runner import run_step
+from darwin_core.storage import ObjectStore, join_uri, open_store
+
+
+def stored_results(config: CompactionConfig, run_id: str) -> dict[StepName, StepResult]:
+    """Results that the steps of a run have stored so far."""
+    store = open_store(config.line, config.storage)
+    results: dict[StepName, StepResult] = {}
+    for name, (_, result_model) in STEPS.items():
+        uri = join_uri(config.line, "runs", run_id, name.value, "result.json")
+        try:
+            results[name] = result_model.from_json(store.read(uri).data, origin=uri)
+        except ObjectNotFoundError:
+            continue
+    return results
+
+
+def run_compaction(
+    config: CompactionConfig, run_id: str, *, reporter: Reporter, work_root: Path | None = None
+) -> CompactionSummary:
+    """Run the five steps, one after the other; steps that already succeeded with the same inputs are not run again.
+
+    Returns:
+        The summary, also stored as ``<line>/runs/<run_id>/summary.json`` and as ``<line>/summary.json`` (the latest).
+    """
+    results: dict[StepName, StepResult] = {}
+    for name in StepName:
+        request = request_for(name, config, run_id, results)
+        results[name] = run_step(name, request, reporter=reporter, work_root=work_root)
+    store = open_store(config.line, config.storage)
+    summary = summarise(config, run_id, results, store)
+    for uri in (join_uri(config.line, "runs", run_id, "summary.json"), join_uri(config.line, "summary.json")):
+        store.write(uri, summary.to_json().encode())
+    return summary
+
+
+def summarise(
+    config: CompactionConfig, run_id: str, results: dict[StepName, StepResult], store: ObjectStore
+) -> CompactionSummary:
+    """Put the figures that people ask for first into one document."""
+    fetched, synthesized, evaluated, explained, published = (results[name] for name in StepName)
+    assert isinstance(fetched, FetchDataResult)
+    assert isinstance(synthesized, SynthesizeResult)
+    assert isinstance(evaluated, EvaluateResult)
+    assert isinstance(explained, ExplainResult)
+    assert isinstance(published, PublishResult)
+
+    def read(ref: ArtifactRef) -> bytes:
+        return store.read(ref.uri).data
+
+    record = SearchRecord.from_json(read(synthesized.search_record))
+    evaluation = Evaluation.from_json(read(evaluated.evaluation))
+    verdict = VerdictDocument.from_json(read(evaluated.verdict_document))
+    paths = {
+        "candidate": synthesized.candidate.uri,
+        "reference": fetched.reference.uri,
+        "report": explained.report.uri,
+        "findings": explained.findings.uri,
+        "search_record": synthesized.search_record.uri,
+        "evaluation": evaluated.evaluation.uri,
+        "verdict": evaluated.verdict_document.uri,
+        "snapshot": fetched.snapshot.uri,
+    }
+    if published.version_uri is not None:
+        paths["version"] = published.version_uri
+    return CompactionSummary(
+        run_id=run_id,
+        line=config.line,
+        reference=_summary(verdict.reference_cost, {e.metric: e.reference for e in evaluation.estimates}),
+        candidate=_summary(verdict.candidate_cost, {e.metric: e.candidate for e in evaluation.estimates}),
+        baseline=_baseline(config.line, verdict, evaluation.baseline_estimates, store),
+        controls={control.name: _control(control.record) for control in record.controls},
+        verdict=verdict.verdict,
+        reasons=verdict.reasons,
+        requirements=verdict.requirements,
+        published=published.published,
+        version=published.version,
+        seconds={name.value: results[name].seconds for name in StepName},
+        paths=paths,
+    )
+
+
+def installed_packages() -> dict[str, str]:
+    """Versions of the libraries that a result depends on."""
+    names = (
+        "tensorflow",
+        "keras",
+        "tensorflow-model-analysis",
+        "numpy",
+        "pyarrow",
+        "scipy",
+        "scikit-learn",
+        "pydantic",
+    )
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def _summary(cost: NetworkCost, metrics: dict[str, float]) -> NetworkSummary:
+    return NetworkSummary(
+        parameters=cost.parameters,
+        macs=cost.macs,
+        weight_bytes=cost.weight_bytes,
+        input_features=cost.input_features,
+        latency_ms=cost.latency,
+        metrics=metrics,
+    )
+
+
+def _control(record: CandidateRecord) -> NetworkSummary:
+    quality = record.quality.model_dump(exclude_none=True) if record.quality else {}
+    return _summary(record.cost, {f"validation_{name}": value for name, value in quality.items()})
+
+
+def _baseline(
+    line: str, verdict: VerdictDocument, estimates: tuple[Estimate, ...], store: ObjectStore
+) -> NetworkSummary | None:
+    if verdict.baseline_version is None:
+        return None
+    manifest_uri = join_uri(line, "versions", verdict.baseline_version, "manifest.json")
+    try:
+        manifest = VersionManifest.from_json(store.read(manifest_uri).data, origin=manifest_uri)
+    except ObjectNotFoundError:
+        return None
+    return _summary(manifest.cost, {estimate.metric: estimate.reference for estimate in estimates})
