@@ -89,6 +89,7 @@ def compact(
     train: Annotated[str, typer.Option(help="Training rows: URI, or URI#column=value to take part of a file.")],
     label: Annotated[str, typer.Option(help="Column to predict.")],
     output: Annotated[str, typer.Option(help="Prefix of the model line; everything is written below it.")],
+    validation: Annotated[str | None, typer.Option(help="Validation rows; without them a share of train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test rows; without them a share of train is sealed away.")] = None,
     require: Annotated[list[str] | None, typer.Option(help="E.g. parameters<=20000; repeat for more.")] = None,
     positive_label: Annotated[str | None, typer.Option(help="Label value that counts as positive.")] = None,
@@ -125,6 +126,7 @@ def compact(
         line=output,
         reference=reference,
         train=DataSource.parse(train),
+        validation=DataSource.parse(validation) if validation else None,
         test=DataSource.parse(test) if test else None,
         roles=DataRoles(
             label=label,

@@ -40,6 +40,7 @@ class CompactionConfig(Document):
     line: str = Field(min_length=1, description="prefix of the model line, e.g. s3://bucket/models/fraud")
     reference: str = Field(min_length=1, description="URI of the .keras file")
     train: DataSourceField
+    validation: DataSourceField | None = None
     test: DataSourceField | None = None
     roles: DataRoles
     storage: StorageOptions = StorageOptions()
@@ -86,6 +87,7 @@ def request_for(
             **common,
             reference=config.reference,
             train=config.train,
+            validation=config.validation,
             test=config.test,
             roles=config.roles,
             split=config.split,

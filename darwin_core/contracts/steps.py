@@ -49,6 +49,7 @@ class FetchDataRequest(StepRequest):
 
     reference: str = Field(min_length=1, description="URI of the .keras file")
     train: DataSourceField
+    validation: DataSourceField | None = Field(default=None, description="None: `split.validation_share` of train")
     test: DataSourceField | None = Field(default=None, description="None: `split.test_share` of train is sealed")
     roles: DataRoles
     split: SplitConfig = SplitConfig()
