@@ -1,0 +1,50 @@
+"""The button 'Compaction report' on a task, and the URL behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+
+from darwin_core.contracts import StorageOptions
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, TaskInstanceKey
+
+
+class CompactionReportLink(BaseOperatorLink):
+    """Opens the HTML report. The URL is set by the operator and stored when the task ends."""
+
+    name = "Compaction report"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """The report's URL; empty where the task has not come so far."""
+        return str(getattr(operator, "report_url", "") or "")
+
+
+def report_url(uri: str, storage: StorageOptions, base_url: str | None = None) -> str:
+    """A URL that a browser can open, for a report in the object store.
+
+    Args:
+        uri: ``s3://bucket/key``, ``file:///path`` or a plain absolute path.
+        storage: Connection options of the store.
+        base_url: Where the store's objects are readable over HTTP. ``{bucket}`` and ``{key}`` are filled in; without
+            them the key is appended.
+
+    Returns:
+        With ``base_url``, the address below it. Otherwise the AWS console's page of the object, the object's own
+        address at another S3 endpoint, or a ``file://`` URL, which opens on the machine that holds the file only.
+    """
+    parts = urlsplit(uri if "://" in uri else f"file://{uri}")
+    bucket, key = parts.netloc, quote(parts.path.lstrip("/"))
+    if base_url:
+        if "{" in base_url:
+            return base_url.replace("{bucket}", bucket).replace("{key}", key)
+        return f"{base_url.rstrip('/')}/{key}"
+    if parts.scheme == "file":
+        return f"file:///{key}"
+    if storage.endpoint_url:
+        return f"{storage.endpoint_url.rstrip('/')}/{bucket}/{key}"
+    region = f"region={storage.region}&" if storage.region else ""
+    return f"https://console.aws.amazon.com/s3/object/{bucket}?{region}prefix={key}"

@@ -1,0 +1,132 @@
+"""What the five operators share: rendering, launching, exit codes as Airflow's exceptions, and reading the result."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
+
+from darwin_core.contracts import CompactionConfig, StepName, StepResult
+from darwin_core.errors import DarwinError, MissingExtraError, RequestError
+from darwin_operators.arguments import door_arguments, read_config, run_name
+from darwin_operators.launchers import Launcher, Outcome, StepLauncher, create_launcher
+from darwin_operators.links import report_url
+from darwin_operators.stored_run import StoredRun
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+_BAD_REQUEST = 2
+_KILLED = 137
+
+
+@dataclass(frozen=True)
+class FinishedStep:
+    """A step that ended well, and where its operator finds everything about it."""
+
+    context: Context
+    config: CompactionConfig
+    run: StoredRun
+    result: StepResult
+
+
+class CompactionStepOperator(BaseOperator):
+    """Runs one step of a compaction run.
+
+    A bad request fails for good; trouble with the store or a step that died is retried as the task says. A step that
+    succeeded before with the same inputs is not run again, so clearing a task is cheap and safe.
+
+    Args:
+        config: The run's `CompactionConfig`: itself, a mapping, JSON text, or the URI of a JSON object.
+        run_id: Name of the run below the model line, the same for all five steps. By default the DAG run's id.
+        launcher: Where the step runs: a `Launcher`, or the import path of a class derived from `StepLauncher`.
+        launcher_args: Arguments of the launcher, e.g. ``{"python": "/opt/darwin/bin/python"}``.
+        report_base_url: See `darwin_operators.links.report_url`; option ``report_base_url`` of section ``darwin`` of
+            Airflow's configuration applies where it is left out.
+        **kwargs: Arguments of every operator.
+    """
+
+    step: ClassVar[StepName]
+
+    template_fields: Sequence[str] = ("config", "run_id", "launcher", "launcher_args", "report_base_url")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"config": "json", "launcher_args": "json"}
+    ui_color = "#d9ead3"
+
+    _running: StepLauncher | None = None
+    report_url: str | None = None
+
+    def __init__(
+        self,
+        *,
+        config: CompactionConfig | Mapping[str, Any] | str,
+        run_id: str = "{{ run_id }}",
+        launcher: Launcher | str = Launcher.EXTERNAL_PYTHON,
+        launcher_args: Mapping[str, Any] | None = None,
+        report_base_url: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # Plain JSON, so that its text is rendered and the serialised DAG stays the same from parse to parse.
+        self.config = config.model_dump(mode="json") if isinstance(config, CompactionConfig) else config
+        self.run_id = run_id
+        self.launcher = str(launcher)
+        self.launcher_args = launcher_args
+        self.report_base_url = report_base_url
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the step and give back its result as JSON, for people and for Jinja; it is read from the store."""
+        with airflow_errors():
+            config, name = read_config(self.config), run_name(self.run_id)
+            self._running = create_launcher(self.launcher, self.launcher_args or {})
+            outcome = self._running.launch(door_arguments(self.step, config, name), self.log)
+            self._check(outcome)
+            run = StoredRun(config, name)
+            result = run.result(self.step)
+            self.log.info("Step %s took %.1f s; its result is %s", self.step, result.seconds, run.result_uri(self.step))
+            notes = self.conclude(FinishedStep(context, config, run, result))
+        return {
+            "run_id": name,
+            "result_uri": run.result_uri(self.step),
+            **result.model_dump(mode="json"),
+            **notes,
+        }
+
+    @abstractmethod
+    def conclude(self, done: FinishedStep) -> dict[str, Any]:
+        """Look at the result; what comes back is added to the XCom. May skip or fail the task."""
+
+    def on_kill(self) -> None:
+        """Stop the step with everything it started."""
+        if self._running is not None:
+            self._running.kill()
+
+    def link_report(self, uri: str, config: CompactionConfig) -> str:
+        """Set the URL behind the task's button 'Compaction report'."""
+        base_url = self.report_base_url or conf.get("darwin", "report_base_url", fallback="")
+        self.report_url = report_url(uri, config.storage, base_url)
+        return self.report_url
+
+    def _check(self, outcome: Outcome) -> None:
+        if outcome.exit_code == 0:
+            return
+        if outcome.exit_code == _BAD_REQUEST:
+            raise AirflowFailException(f"Step {self.step} cannot be done as asked: {outcome.reason}")
+        hint = " It was killed; on a small machine that is mostly for memory." if outcome.exit_code == _KILLED else ""
+        raise AirflowException(
+            f"Step {self.step} ended with exit code {outcome.exit_code}.{hint} The last it said: {outcome.reason}"
+        )
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Turn Darwin's errors into Airflow's: what a second try cannot mend fails for good, all else may be retried."""
+    try:
+        yield
+    except (RequestError, MissingExtraError) as error:
+        raise AirflowFailException(str(error)) from error
+    except DarwinError as error:
+        raise AirflowException(str(error)) from error

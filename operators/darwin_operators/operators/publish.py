@@ -1,0 +1,89 @@
+"""The operator of the last step: a rejected candidate leaves the champion alone and wakes nobody downstream."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, Asset
+
+from darwin_core.contracts import (
+    EvaluateResult,
+    ExplainResult,
+    PublishResult,
+    StepName,
+    Verdict,
+    VerdictDocument,
+)
+from darwin_operators.links import CompactionReportLink
+from darwin_operators.operators.base import CompactionStepOperator, FinishedStep
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+
+class OnRejection(StrEnum):
+    """What becomes of the task when the candidate is not published."""
+
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+class PublishOperator(CompactionStepOperator):
+    """Publishes the candidate if the gate says PASS.
+
+    Only then do the task's outlet Assets get an event, with version, digests, verdict and report in its ``extra``. A
+    rejected candidate skips the task (or fails it for good): a skipped task updates no Asset.
+
+    Args:
+        on_rejection: Skip or fail the task when the champion stays.
+        **kwargs: Arguments of `CompactionStepOperator`.
+    """
+
+    step = StepName.PUBLISH
+    operator_extra_links = (CompactionReportLink(),)
+
+    def __init__(self, *, on_rejection: OnRejection | str = OnRejection.SKIP, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.on_rejection = OnRejection(on_rejection)
+
+    def conclude(self, done: FinishedStep) -> dict[str, Any]:
+        """Hold the result against the stored verdict, then announce the version or stop here."""
+        run, result = done.run, done.result
+        assert isinstance(result, PublishResult)
+        report = run.result_of(StepName.EXPLAIN, ExplainResult).report
+        url = self.link_report(report.uri, done.config)
+        evaluated = run.result_of(StepName.EVALUATE, EvaluateResult)
+        verdict = run.document(evaluated.verdict_document, VerdictDocument)
+        if not result.published:
+            self._reject(result)
+        if verdict.verdict is not Verdict.PASS:
+            raise AirflowFailException(
+                f"Version {result.version} was published, but the stored verdict is {verdict.verdict}. "
+                f"Roll back with: darwin rollback {done.config.line}"
+            )
+        self.log.info("Published version %s: %s", result.version, result.reason)
+        extra = {
+            "version": result.version,
+            "version_uri": result.version_uri,
+            "verdict": verdict.verdict.value,
+            "candidate_sha256": verdict.candidate_sha256,
+            "reference_sha256": verdict.reference_sha256,
+            "verdict_sha256": evaluated.verdict_document.sha256,
+            "report": report.uri,
+            "run_id": run.run_id,
+        }
+        self._announce(done.context, extra)
+        return {"report_url": url}
+
+    def _reject(self, result: PublishResult) -> NoReturn:
+        stays = f"the champion stays {result.champion}" if result.champion else "there is still no champion"
+        text = f"Not published ({result.verdict}), {stays}: {result.reason}"
+        if self.on_rejection is OnRejection.SKIP:
+            raise AirflowSkipException(text)
+        raise AirflowFailException(text)
+
+    def _announce(self, context: Context, extra: dict[str, Any]) -> None:
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = extra
