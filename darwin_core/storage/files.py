@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from darwin_core.errors import IntegrityError
 from darwin_core.storage.base import BytesProgress, Digest
 
 CHUNK_BYTES = 1 << 20
@@ -89,6 +90,19 @@ def file_digest(path: Path) -> Digest:
         for chunk in chunks(source):
             writer.write(chunk)
     return writer.digest()
+
+
+def check_digest(uri: str, found: Digest, expected: str | None) -> None:
+    """Hold what was read against the recorded digest.
+
+    Raises:
+        IntegrityError: They differ.
+    """
+    if expected is not None and found.sha256 != expected:
+        raise IntegrityError(
+            f"{uri} has digest {found.sha256[:12]} ({found.size_bytes} bytes), expected {expected[:12]}.",
+            hint="The object was changed after it was recorded; run the step that writes it again.",
+        )
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from pathlib import Path
 from darwin_core.errors import (
     AccessDeniedError,
     DarwinError,
-    IntegrityError,
     ObjectNotFoundError,
     PreconditionFailedError,
     StorageError,
@@ -22,6 +21,7 @@ from darwin_core.storage.base import BytesProgress, Digest, ObjectInfo, StoredOb
 from darwin_core.storage.files import (
     HashingWriter,
     atomic_file,
+    check_digest,
     chunks,
     file_digest,
     flush,
@@ -112,19 +112,6 @@ class FilesystemStore:
         """Delete a file; one that is not there is no error."""
         with _errors(uri):
             file_path(uri).unlink(missing_ok=True)
-
-
-def check_digest(uri: str, found: Digest, expected: str | None) -> None:
-    """Hold what was read against the recorded digest.
-
-    Raises:
-        IntegrityError: They differ.
-    """
-    if expected is not None and found.sha256 != expected:
-        raise IntegrityError(
-            f"{uri} has digest {found.sha256[:12]} ({found.size_bytes} bytes), expected {expected[:12]}.",
-            hint="The object was changed after it was recorded; run the step that writes it again.",
-        )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

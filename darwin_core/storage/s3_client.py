@@ -1,0 +1,88 @@
+"""A boto3 client from storage options. Credentials come from the default chain, never from a contract."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from darwin_core.contracts.storage import StorageOptions
+from darwin_core.errors import RequestError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+_ATTEMPTS = 8
+_CONNECTIONS = 16
+_LONGEST_WAIT_SECONDS = 20.0
+
+
+def connect(options: StorageOptions) -> S3Client:
+    """A client with retries and timeouts set.
+
+    ``AWS_RETRY_MODE``, ``AWS_MAX_ATTEMPTS``, ``AWS_REQUEST_CHECKSUM_CALCULATION``, ``AWS_CA_BUNDLE``,
+    ``AWS_ENDPOINT_URL_S3`` and the other variables of the AWS tools apply where the options say nothing.
+
+    Raises:
+        RequestError: The options or the environment cannot be used.
+    """
+    attempts = _attempts()
+    retries: Any = {"mode": os.environ.get("AWS_RETRY_MODE", "standard"), "total_max_attempts": attempts}
+    config = Config(
+        retries=retries,
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        max_pool_connections=_CONNECTIONS,
+        tcp_keepalive=True,
+        s3={"addressing_style": "path"} if options.path_style else None,
+        user_agent_extra="darwin",
+    )
+    try:
+        # A session of our own: boto3's default session is shared by threads and not safe to build clients from.
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=options.endpoint_url,
+            region_name=options.region,
+            verify=_certificates(options),
+            config=config,
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise RequestError(
+            f"The S3 connection cannot be set up: {error}.", hint="Correct the storage options or AWS_* variables."
+        ) from error
+    _retry_on_429(client, attempts)
+    return client
+
+
+def _attempts() -> int:
+    text = os.environ.get("AWS_MAX_ATTEMPTS", str(_ATTEMPTS))
+    if not text.isdigit() or int(text) < 1:
+        raise RequestError(f"Expected a number of at least 1 in AWS_MAX_ATTEMPTS, got {text!r}.")
+    return int(text)
+
+
+def _certificates(options: StorageOptions) -> str | None:
+    bundle = options.ca_bundle or os.environ.get("AWS_CA_BUNDLE")
+    if bundle and not Path(bundle).is_file():
+        origin = "`ca_bundle` of the storage options" if options.ca_bundle else "AWS_CA_BUNDLE"
+        raise RequestError(f"Expected a PEM file with certificates at {bundle}, found none.", hint=f"Correct {origin}.")
+    return bundle or None
+
+
+def _retry_on_429(client: S3Client, attempts: int) -> None:
+    """The standard retry mode knows throttling by AWS error codes; other stores say 429 in their own words."""
+
+    def wait(attempts: int, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> Any:
+        if response is None or response[0] is None or response[0].status_code != 429 or attempts >= limit:
+            return None
+        return random.random() * min(2.0 ** (attempts - 1), _LONGEST_WAIT_SECONDS)  # noqa: S311 - jitter
+
+    limit = attempts
+    client.meta.events.register("needs-retry.s3", wait, unique_id="darwin-retry-429")
