@@ -1,0 +1,10 @@
+"""Published versions, the pointers to them, and the append-only history.
+
+A version is immutable and complete before anything points at it; pointers move by conditional writes only.
+"""
+
+from darwin_core.registry.history import append_history as append_history
+from darwin_core.registry.history import holdout_looks as holdout_looks
+from darwin_core.registry.history import read_history as read_history
+from darwin_core.registry.pointers import move_pointer as move_pointer
+from darwin_core.registry.pointers import read_pointer as read_pointer
