@@ -1,0 +1,84 @@
+"""Dot and whiskers: an estimate with its bounds on a scale that several rows share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darwin_core.reporting.figures.svg import Scale, element, percent, strip, title
+from darwin_core.reporting.formatting import is_finite
+
+_HEIGHT = 26
+_MIDDLE = _HEIGHT / 2
+_INSET = 0.03
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate and its one-sided bounds; ``margin`` is the difference that is tolerated."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    margin: float | None
+    label: str
+
+
+@dataclass(frozen=True)
+class IntervalScale:
+    """The range that all rows of one table share. Zero is always on it."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, intervals: Iterable[Interval]) -> IntervalScale:
+        """The range that holds every finite bound, margin and zero; one wild interval must not flatten the rest.
+
+        A bound further out than eight times the median reach is cut off and drawn as an open end.
+        """
+        values = [0.0]
+        reaches = []
+        for interval in intervals:
+            parts = [v for v in (interval.value, interval.low, interval.high) if v is not None and is_finite(v)]
+            if parts:
+                reaches.append(max(abs(part) for part in parts))
+            values += parts
+            if interval.margin is not None and is_finite(interval.margin):
+                values.append(interval.margin)
+        limit = 8 * sorted(reaches)[len(reaches) // 2] if reaches else 0.0
+        kept = [value for value in values if abs(value) <= limit] or [0.0]
+        low, high = min(kept), max(kept)
+        room = 0.06 * (high - low) or 1e-3
+        return cls(low - room, high + room)
+
+    def draw(self, interval: Interval) -> Markup:
+        """One row's figure."""
+        at = Scale(self.low, self.high, _INSET, 1 - _INSET)
+        marks = [_upright(at(0.0), "zero", "no difference")]
+        if interval.margin is not None and is_finite(interval.margin):
+            marks.append(_upright(at(interval.margin), "margin", "margin of the gate"))
+        if interval.low is not None and interval.high is not None and is_finite(interval.low + interval.high):
+            marks += self._whisker(at, interval.low, interval.high)
+        if interval.value is not None and is_finite(interval.value):
+            marks.append(
+                element(
+                    "circle", title(interval.label), class_="dot", cx=percent(at(interval.value)), cy=_MIDDLE, r=4.5
+                )
+            )
+        return strip(_HEIGHT, interval.label, marks, "strip interval")
+
+    def _whisker(self, at: Scale, low: float, high: float) -> list[Markup]:
+        left, right = percent(at(low)), percent(at(high))
+        marks = [element("line", class_="whisker", x1=left, x2=right, y1=_MIDDLE, y2=_MIDDLE)]
+        for bound, x in ((low, left), (high, right)):
+            if self.low <= bound <= self.high:
+                marks.append(element("line", class_="whisker", x1=x, x2=x, y1=_MIDDLE - 5, y2=_MIDDLE + 5))
+        return marks
+
+
+def _upright(position: float, class_: str, text: str) -> Markup:
+    x = percent(position)
+    return element("line", title(text), class_=class_, x1=x, x2=x, y1=0, y2=_HEIGHT)

@@ -1,0 +1,216 @@
+"""How the candidate was found: Pareto plots, generations, lineage, every candidate, time spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from darwin_core.contracts import CandidateRecord, CandidateStage, CompactionReport, NetworkCost
+from darwin_core.reporting.figures import ParetoMark, ParetoPoint, pareto_plot
+from darwin_core.reporting.formatting import MISSING, count, duration, is_finite, number, share, short_count
+from darwin_core.reporting.metrics import MetricStyle, most_telling, style_of
+
+_CANDIDATES_SHOWN = 300
+
+
+@dataclass(frozen=True)
+class GenerationRow:
+    """What one generation brought."""
+
+    generation: int
+    proposed: str
+    trained: str
+    finished: str
+    feasible: str
+    smallest: str
+    best: str
+
+
+@dataclass(frozen=True)
+class CandidateRow:
+    """One candidate."""
+
+    candidate_id: str
+    generation: int
+    parents: str
+    strategy: str
+    stage: str
+    parameters: str
+    macs: str
+    quality: str
+    change: str
+    performance: str
+    flags: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the candidate was found."""
+
+    reason: str
+    feasible: bool
+    missed: tuple[str, ...]
+    plots: tuple[tuple[str, Markup], ...]
+    quality_label: str
+    lineage: tuple[CandidateRow, ...]
+    generations: tuple[GenerationRow, ...]
+    candidates: tuple[CandidateRow, ...]
+    left_out: int
+    phases: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...]
+
+
+def show_search(report: CompactionReport) -> Search:
+    """The search's section of ``report``."""
+    search = report.search
+    style = _style(report)
+    ordered = sorted(search.candidates, key=lambda record: (record.generation, record.candidate_id))
+    budget = search.budget
+    settings = [
+        ("Generations", count(budget.generations)),
+        ("Offspring per generation", count(budget.offspring)),
+        ("Performance function", search.performance_function),
+        ("Seed", str(search.seed)),
+    ]
+    if budget.seconds is not None:
+        settings.append(("Time limit", duration(budget.seconds)))
+    return Search(
+        reason=search.reason,
+        feasible=search.feasible,
+        missed=search.binding_requirements,
+        plots=_plots(report, style),
+        quality_label=style.label,
+        lineage=tuple(_candidate(report, record, style) for record in _lineage(report)),
+        generations=tuple(_generations(ordered, style)),
+        candidates=tuple(_candidate(report, record, style) for record in ordered[:_CANDIDATES_SHOWN]),
+        left_out=max(0, len(ordered) - _CANDIDATES_SHOWN),
+        phases=tuple((name, duration(seconds)) for name, seconds in search.seconds.items()),
+        settings=tuple(settings),
+    )
+
+
+def _style(report: CompactionReport) -> MetricStyle:
+    quality = report.search.reference.quality
+    present = [name for name, value in dict(quality).items() if value is not None] if quality else []
+    return style_of(most_telling(present) or "loss")
+
+
+def _quality(record: CandidateRecord, style: MetricStyle) -> float | None:
+    value: float | None = getattr(record.quality, style.name, None)
+    return value if is_finite(value) else None
+
+
+def _drop(report: CompactionReport, record: CandidateRecord, style: MetricStyle) -> float | None:
+    """How much worse than the reference, positive is worse."""
+    before, after = _quality(report.search.reference, style), _quality(record, style)
+    if before is None or after is None:
+        return None
+    return after - before if style.higher_is_better is False else before - after
+
+
+def _plots(report: CompactionReport, style: MetricStyle) -> tuple[tuple[str, Markup], ...]:
+    axes: tuple[tuple[str, Callable[[NetworkCost], int]], ...] = (
+        ("parameters", lambda cost: cost.parameters),
+        ("multiply-accumulates", lambda cost: cost.macs),
+    )
+    worse = "rise" if style.higher_is_better is False else "drop"
+    margin = _tolerated(report, style)
+    plots = []
+    for name, read in axes:
+        points = [
+            ParetoPoint(read(record.cost), drop, mark, record.on_front, _tooltip(record, style, mark))
+            for record, mark in _marked(report)
+            if (drop := _drop(report, record, style)) is not None
+        ]
+        if len(points) > 1:
+            plot = pareto_plot(points, name, f"{style.label} {worse}", as_points=style.is_share, tolerated=margin)
+            plots.append((name, plot))
+    return tuple(plots)
+
+
+def _tolerated(report: CompactionReport, style: MetricStyle) -> float | None:
+    bounds = {
+        "accuracy": "accuracy_drop",
+        "pr_auc": "pr_auc_drop",
+        "roc_auc": "roc_auc_drop",
+        "recall_at_budget": "recall_at_budget_drop",
+    }
+    wanted = bounds.get(style.name)
+    for record in (*report.search.candidates, report.search.reference):
+        for status in record.requirements:
+            if status.requirement.metric.value == wanted:
+                return status.requirement.bound
+    return None
+
+
+def _marked(report: CompactionReport) -> Iterable[tuple[CandidateRecord, ParetoMark]]:
+    search = report.search
+    yield search.reference, ParetoMark.REFERENCE
+    for record in search.candidates:
+        if record.candidate_id == search.chosen:
+            yield record, ParetoMark.CHOSEN
+        else:
+            yield record, ParetoMark.FINISHED if record.stage is CandidateStage.FINISHED else ParetoMark.RACED
+    for control in search.controls:
+        yield control.record, ParetoMark.CONTROL
+
+
+def _tooltip(record: CandidateRecord, style: MetricStyle, mark: ParetoMark) -> str:
+    quality = style.value(_quality(record, style))
+    return (
+        f"{record.candidate_id} ({mark.value}, generation {record.generation}, {record.strategy}): "
+        f"{count(record.cost.parameters)} parameters, {short_count(record.cost.macs)} MACs, {style.label} {quality}"
+    )
+
+
+def _lineage(report: CompactionReport) -> list[CandidateRecord]:
+    """The chosen network's ancestors by their first parent, oldest first."""
+    known = {record.candidate_id: record for record in (*report.search.candidates, report.search.reference)}
+    chain: list[CandidateRecord] = []
+    current = known.get(report.search.chosen)
+    while current is not None and current not in chain:
+        chain.append(current)
+        current = known.get(current.parents[0]) if current.parents else None
+    return chain[::-1]
+
+
+def _generations(ordered: list[CandidateRecord], style: MetricStyle) -> Iterable[GenerationRow]:
+    for generation in sorted({record.generation for record in ordered}):
+        members = [record for record in ordered if record.generation == generation]
+        trained = [record for record in members if record.stage is not CandidateStage.PROPOSED]
+        qualities = [value for record in members if (value := _quality(record, style)) is not None]
+        best = min if style.higher_is_better is False else max
+        yield GenerationRow(
+            generation=generation,
+            proposed=count(len(members)),
+            trained=count(len(trained)),
+            finished=count(sum(record.stage is CandidateStage.FINISHED for record in members)),
+            feasible=count(sum(record.feasible for record in members)),
+            smallest=count(min(record.cost.parameters for record in members)),
+            best=style.value(best(qualities)) if qualities else MISSING,
+        )
+
+
+def _candidate(report: CompactionReport, record: CandidateRecord, style: MetricStyle) -> CandidateRow:
+    chosen = record.candidate_id == report.search.chosen
+    quality, before = _quality(record, style), _quality(report.search.reference, style)
+    change = style.difference(quality - before) if quality is not None and before is not None else MISSING
+    flags = [("chosen", chosen), ("on the front", record.on_front), ("meets all requirements", record.feasible)]
+    remaining = record.cost.parameters / max(report.search.reference.cost.parameters, 1)
+    return CandidateRow(
+        candidate_id=record.candidate_id,
+        generation=record.generation,
+        parents=", ".join(record.parents) or MISSING,
+        strategy=record.strategy,
+        stage=record.stage.value,
+        parameters=f"{count(record.cost.parameters)} ({share(remaining)})",
+        macs=short_count(record.cost.macs),
+        quality=style.value(quality),
+        change=change,
+        performance=number(record.performance),
+        flags=", ".join(text for text, holds in flags if holds),
+        chosen=chosen,
+    )
