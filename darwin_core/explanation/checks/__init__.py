@@ -1,0 +1,18 @@
+"""Data checks: what is wrong with the data, with effect, interval and the rows concerned; silent on clean data.
+
+Importing the package registers the built-in checks.
+"""
+
+from darwin_core.explanation.checks import constant_columns as constant_columns
+from darwin_core.explanation.checks import duplicate_columns as duplicate_columns
+from darwin_core.explanation.checks import label_conflicts as label_conflicts
+from darwin_core.explanation.checks import leaking_column as leaking_column
+from darwin_core.explanation.checks import overlap as overlap
+from darwin_core.explanation.checks import shift as shift
+from darwin_core.explanation.checks.base import CheckedData as CheckedData
+from darwin_core.explanation.checks.base import DataCheck as DataCheck
+from darwin_core.explanation.checks.base import Fingerprints as Fingerprints
+from darwin_core.explanation.checks.base import register_check as register_check
+from darwin_core.explanation.checks.base import registered_checks as registered_checks
+from darwin_core.explanation.checks.base import run_checks as run_checks
+from darwin_core.explanation.checks.columns import Column as Column

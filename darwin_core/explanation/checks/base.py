@@ -1,0 +1,158 @@
+"""What a data check is, what it may look at, and the registry through which users add their own.
+
+A check of one's own takes a few lines::
+
+    @register_check
+    class NegativeAmounts(DataCheck):
+        name = "negative amounts"
+
+        def run(self, data: CheckedData) -> list[Finding]:
+            amount = data.columns["AMOUNT"].numbers
+            ...
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.contracts import ColumnKind, DataRoles, Finding, Severity, SplitProfile
+from darwin_core.explanation.checks.columns import Column
+from darwin_core.progress import Reporter
+
+FALSE_ALARM_RATE = 0.01
+"""Chance that a check reports anything on data without a flaw, over all columns it looks at together."""
+
+MAX_AFFECTED_IDS = 100
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Hashes of the feature values of whole rows, training and sealed rows on one numbering.
+
+    Attributes:
+        train_ids: Row ids of the training rows.
+        train: (train rows,) equal numbers where all features are equal.
+        test_ids: Row ids of the sealed rows.
+        test: (test rows,) on the same numbering.
+        train_entities: Same for the entity column; None where no entity was named.
+        test_entities: Same for the sealed rows.
+        share: Share of all rows that these stand for; below 1 where a sample by hash was taken.
+    """
+
+    train_ids: Sequence[str]
+    train: NDArray[np.int64]
+    test_ids: Sequence[str]
+    test: NDArray[np.int64]
+    train_entities: NDArray[np.int64] | None = None
+    test_entities: NDArray[np.int64] | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class CheckedData:
+    """What checks may look at: a sample of the training rows, streams over all of them, and both profiles.
+
+    Attributes:
+        roles: Which column plays which part.
+        classes: Label values by class index; empty for regression.
+        columns: Feature -> sampled training values. Images have no entry.
+        labels: (sample,) class index, or the value for regression.
+        row_ids: Row ids of the sample.
+        train_rows: Number of all training rows.
+        stream: Called with column names, gives all training rows chunk by chunk as ``{name: Column}``.
+        kinds: Feature -> kind, images included.
+        train_profile: Distributions of the training rows.
+        test_profile: Distributions of the sealed rows; holds no labels.
+        fingerprints: Row hashes; None where they are not to be had.
+        train_labels: (train rows,) labels of ``fingerprints.train_ids``; None where they are not to be had.
+        seed: Seed of everything random.
+    """
+
+    roles: DataRoles
+    classes: tuple[str, ...]
+    columns: Mapping[str, Column]
+    labels: NDArray[np.float64] | NDArray[np.int64]
+    row_ids: Sequence[str]
+    train_rows: int
+    stream: Callable[[Sequence[str]], Iterator[Mapping[str, Column]]]
+    kinds: Mapping[str, ColumnKind] = field(default_factory=dict)
+    train_profile: SplitProfile | None = None
+    test_profile: SplitProfile | None = None
+    fingerprints: Fingerprints | None = None
+    train_labels: NDArray[np.float64] | NDArray[np.int64] | None = None
+    seed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Number of sampled rows."""
+        return len(self.labels)
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the sample leaves training rows out."""
+        return self.rows < self.train_rows
+
+    @property
+    def basis(self) -> str:
+        """Which rows a figure rests on, for descriptions."""
+        if self.is_sampled:
+            return f"{self.rows:,} of {self.train_rows:,} training rows, drawn at random"
+        return f"all {self.train_rows:,} training rows"
+
+    def rng(self, name: str) -> np.random.Generator:
+        """A generator of random numbers that depends on the seed and the check's name only."""
+        return np.random.default_rng([self.seed, *name.encode()])
+
+
+class DataCheck(ABC):
+    """Looks for one kind of flaw.
+
+    A check reports nothing where nothing is wrong: it bounds the chance of any false alarm on flawless data by
+    ``FALSE_ALARM_RATE`` over all columns together, and reports effects with intervals.
+    """
+
+    name: ClassVar[str]
+    """Shown in the report, also where nothing was found."""
+
+    @abstractmethod
+    def run(self, data: CheckedData) -> list[Finding]:
+        """All findings, the worst first. Must not change ``data``."""
+
+
+_CHECKS: dict[str, type[DataCheck]] = {}
+_CheckT = TypeVar("_CheckT", bound=type[DataCheck])
+
+
+def register_check(check: _CheckT) -> _CheckT:
+    """Class decorator: run this check on every data set from now on. A later one of the same name replaces it."""
+    _CHECKS[check.name] = check
+    return check
+
+
+def registered_checks() -> tuple[DataCheck, ...]:
+    """One instance of every registered check, in the order of registration."""
+    return tuple(check() for check in _CHECKS.values())
+
+
+def run_checks(
+    data: CheckedData, reporter: Reporter, checks: Sequence[DataCheck] | None = None
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Run checks on a data set.
+
+    Returns:
+        All findings, the most severe first, and the names of the checks that ran.
+    """
+    chosen = registered_checks() if checks is None else tuple(checks)
+    findings: list[Finding] = []
+    with reporter.track("Checking the data", total=len(chosen)) as tracker:
+        for check in chosen:
+            findings.extend(check.run(data))
+            tracker.advance(1, check.name)
+    ranks = {Severity.HIGH: 0, Severity.MEDIUM: 1, Severity.LOW: 2}
+    return tuple(sorted(findings, key=lambda finding: ranks[finding.severity])), tuple(c.name for c in chosen)

@@ -1,0 +1,146 @@
+"""Read what the checks look at: a bounded sample of the training part, profiles and row hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from darwin_core.contracts import ColumnKind, Snapshot, SplitProfile
+from darwin_core.data.columns import ROW_ID
+from darwin_core.data.labels import class_indices, label_numbers
+from darwin_core.data.parquet import iter_parquet, open_parquet, read_columns
+from darwin_core.explanation.checks.base import CheckedData, Fingerprints
+from darwin_core.explanation.checks.columns import Column
+from darwin_core.progress import Reporter
+
+MAX_CELLS = 20_000_000
+"""Sampled values held in memory (rows times columns); 160 MB of numbers."""
+
+MIN_SAMPLE_ROWS = 5_000
+MAX_FINGERPRINTS = 5_000_000
+_BATCH_ROWS = 8192
+_SCALARS = frozenset({ColumnKind.NUMBER, ColumnKind.INTEGER, ColumnKind.BOOLEAN, ColumnKind.STRING, ColumnKind.TIME})
+
+
+@dataclass(frozen=True)
+class CheckSources:
+    """Local files of a snapshot that the checks may read; the sealed rows are present as a profile only."""
+
+    train: Path
+    train_profile: SplitProfile
+    test_profile: SplitProfile
+    train_fingerprints: Path
+    test_fingerprints: Path
+
+
+def load_checked_data(
+    snapshot: Snapshot, sources: CheckSources, reporter: Reporter, *, seed: int, max_cells: int = MAX_CELLS
+) -> CheckedData:
+    """Sample the training rows and read the hashes.
+
+    Args:
+        snapshot: The snapshot that the files belong to.
+        sources: The files.
+        reporter: Where progress goes.
+        seed: Seed of the sample and of the checks.
+        max_cells: Largest number of sampled values.
+
+    Raises:
+        DataError: A file is damaged, or a label is missing or unknown.
+    """
+    names = [column.name for column in snapshot.columns if column.kind in _SCALARS]
+    kinds = {column.name: column.kind for column in snapshot.columns}
+    table = _sample(sources.train, [ROW_ID, snapshot.roles.label, *names], max_cells, reporter, seed)
+    fingerprints = _read_fingerprints(sources.train_fingerprints, sources.test_fingerprints)
+
+    def stream(wanted: Sequence[str]) -> Iterator[Mapping[str, Column]]:
+        file = open_parquet(sources.train)
+        for batch in iter_parquet(file, list(wanted), _BATCH_ROWS, name=sources.train.name):
+            yield {name: Column.from_arrow(name, kinds[name], batch[name]) for name in wanted}
+
+    return CheckedData(
+        roles=snapshot.roles,
+        classes=snapshot.classes,
+        columns={name: Column.from_arrow(name, kinds[name], table[name]) for name in names},
+        labels=_labels(table[snapshot.roles.label], snapshot),
+        row_ids=table[ROW_ID].to_pylist(),
+        train_rows=snapshot.train.rows,
+        stream=stream,
+        kinds=kinds,
+        train_profile=sources.train_profile,
+        test_profile=sources.test_profile,
+        fingerprints=fingerprints,
+        train_labels=_labels_of(fingerprints.train_ids, sources.train, snapshot),
+        seed=seed,
+    )
+
+
+def _sample(path: Path, columns: Sequence[str], max_cells: int, reporter: Reporter, seed: int) -> pa.Table:
+    file = open_parquet(path)
+    rows = file.metadata.num_rows
+    wanted = max(MIN_SAMPLE_ROWS, max_cells // len(columns))
+    chosen = np.arange(rows)
+    if rows > wanted:
+        chosen = np.sort(np.random.default_rng(seed).choice(rows, wanted, replace=False))
+    parts, start = [], 0
+    with reporter.track("Reading training rows for the data checks", rows) as tracker:
+        for batch in iter_parquet(file, list(columns), _BATCH_ROWS, name=path.name):
+            inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + batch.num_rows)]
+            parts.append(batch.take(pa.array(inside - start)))
+            start += batch.num_rows
+            tracker.advance(batch.num_rows)
+    return pa.Table.from_batches(parts)
+
+
+def _labels(column: pa.ChunkedArray, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
+    array = column.combine_chunks()
+    if snapshot.classes:
+        return class_indices(array, snapshot.classes, lambda row: f"Row {row}").astype(np.int64)
+    return label_numbers(array, lambda row: f"Row {row}").astype(np.float64)
+
+
+def _labels_of(row_ids: Sequence[str], path: Path, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
+    """Labels of the training rows with these ids, in this order."""
+    table = read_columns(path, [ROW_ID, snapshot.roles.label])
+    positions = pc.index_in(pa.array(row_ids, pa.string()), value_set=table[ROW_ID].combine_chunks())
+    return _labels(table[snapshot.roles.label].take(positions), snapshot)
+
+
+def _read_fingerprints(train: Path, test: Path) -> Fingerprints:
+    """Both parts' hashes on one numbering; beyond MAX_FINGERPRINTS rows, the same sample by hash from both."""
+    files = [open_parquet(path) for path in (train, test)]
+    share = min(1.0, MAX_FINGERPRINTS / max(sum(file.metadata.num_rows for file in files), 1))
+    tables = [_hashes(path, share) for path in (train, test)]
+    rows = _numbered(tables, "row_hash")
+    entities = _numbered(tables, "entity_hash")
+    return Fingerprints(
+        train_ids=tables[0]["row_id"].to_pylist(),
+        train=rows[0],
+        test_ids=tables[1]["row_id"].to_pylist(),
+        test=rows[1],
+        train_entities=entities[0] if (entities[0] >= 0).any() else None,
+        test_entities=entities[1] if (entities[1] >= 0).any() else None,
+        share=share,
+    )
+
+
+def _hashes(path: Path, share: float) -> pa.Table:
+    table = read_columns(path, ["row_id", "row_hash", "entity_hash"])
+    if share >= 1.0:
+        return table
+    # Hashes are uniform, so their order is a fair draw that treats equal rows alike.
+    limit = f"{int(share * 16**8):08x}"
+    return table.filter(pc.less(pc.utf8_slice_codeunits(table["row_hash"], 0, 8), limit))
+
+
+def _numbered(tables: Sequence[pa.Table], column: str) -> list[NDArray[np.int64]]:
+    """Equal texts of all tables to equal numbers, -1 where there is none."""
+    joined = pa.concat_arrays([table[column].combine_chunks().cast(pa.string()) for table in tables])
+    codes = pc.fill_null(joined.dictionary_encode().indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    return [np.asarray(part) for part in np.split(codes, [tables[0].num_rows])]
