@@ -1,0 +1,50 @@
+"""Candidates: networks under trial, with everything that is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from darwin_core.contracts import CandidateRecord, NetworkCost
+from darwin_core.synthesis.performance import relative_size
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A built, trained and judged network.
+
+    Attributes:
+        record: What the search record will say of it.
+        path: Its ``.keras`` file.
+        size: Geometric mean of relative parameters and MACs; the reference has 1.
+        shortfall: Total distance to the requirements, as measured; 0 where all are met.
+        cautious_shortfall: The same after the allowance for the noise of the validation rows.
+        lineage_samples: Training rows seen since the reference, those of its ancestors included.
+    """
+
+    record: CandidateRecord
+    path: Path
+    size: float
+    shortfall: float
+    cautious_shortfall: float
+    lineage_samples: int
+
+    @property
+    def candidate_id(self) -> str:
+        """Its name in the search."""
+        return self.record.candidate_id
+
+    @property
+    def safe(self) -> bool:
+        """Whether it meets every requirement even after the allowance for noise."""
+        return self.cautious_shortfall <= 0.0
+
+    @property
+    def performance(self) -> float:
+        """Value of the performance function; minus infinity where it was never judged."""
+        return float("-inf") if self.record.performance is None else self.record.performance
+
+
+def size_of(cost: NetworkCost, reference: NetworkCost) -> float:
+    """The size by which the search steers."""
+    return relative_size(cost, reference)

@@ -1,0 +1,7 @@
+"""Generators: strategies that propose the design of an offspring. One strategy per module."""
+
+from darwin_core.synthesis.generators.base import Generator as Generator
+from darwin_core.synthesis.generators.base import Situation as Situation
+from darwin_core.synthesis.generators.importance import ImportanceGenerator as ImportanceGenerator
+from darwin_core.synthesis.generators.random import RandomGenerator as RandomGenerator
+from darwin_core.synthesis.generators.uniform import UniformGenerator as UniformGenerator

@@ -1,0 +1,19 @@
+"""Uniform narrowing: every group keeps the same share of its channels. The control that a search has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from darwin_core.synthesis.generators.base import Generator, Situation
+
+
+class UniformGenerator(Generator):
+    """Proposes the same share of channels everywhere."""
+
+    name = "uniform"
+
+    def appetite(self, situation: Situation, rng: np.random.Generator) -> Mapping[str, float]:
+        """Equal claims."""
+        return {}

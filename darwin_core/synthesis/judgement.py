@@ -1,0 +1,145 @@
+"""Judging a network on the validation rows, with an allowance for their noise.
+
+The smallest of many networks that meet a bound on the same few thousand rows is partly the luckiest one. So a quality
+metric must keep its bound even when it is made worse by ``CAUTION`` standard errors of its *paired* difference to the
+reference. The error comes from a delete-a-group jackknife (Kott, "The delete-a-group jackknife", J. Official Statistics
+17, 2001): the rows are dealt into groups, the difference is measured again without each group, and
+
+    error^2 = (G - 1) / G * sum over groups of (difference without the group - their mean)^2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from darwin_core.contracts import (
+    NetworkCost,
+    OutputKind,
+    QualityMetrics,
+    Requirement,
+    RequirementMetric,
+    RequirementStatus,
+)
+from darwin_core.evaluation import quality_metrics
+from darwin_core.synthesis.performance import PerformanceFunction, Standing
+from darwin_core.synthesis.requirements import RequirementsIndicator, metric_value
+from darwin_core.training import label_losses
+
+CAUTION = 0.5
+"""Standard errors by which a metric is made worse before it is held against its bound."""
+
+_GROUPS = 20
+
+Outputs = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the validation rows say of a network."""
+
+    quality: QualityMetrics
+    statuses: tuple[RequirementStatus, ...]
+    feasible: bool
+    shortfall: float
+    cautious_shortfall: float
+    performance: float
+
+
+@dataclass(frozen=True)
+class ValidationRows:
+    """Labels and weights of the rows on which candidates are judged."""
+
+    labels: npt.NDArray[np.generic]
+    weights: npt.NDArray[np.float32] | None
+
+
+class Judge:
+    """Holds candidates against the requirements.
+
+    Args:
+        kind: How to read the outputs.
+        rows: The validation rows.
+        reference_outputs: The reference's raw outputs on them, shape (rows, units).
+        reference_cost: What the reference costs.
+        requirements: All that must hold.
+        performance: Ranks those that meet them.
+        alert_budget: Share of rows that can be investigated.
+        loss: The reference's own loss; None: the usual one.
+
+    Raises:
+        RequirementError: A requirement speaks of a metric that this task does not have.
+    """
+
+    def __init__(
+        self,
+        kind: OutputKind,
+        rows: ValidationRows,
+        reference_outputs: Outputs,
+        reference_cost: NetworkCost,
+        requirements: tuple[Requirement, ...],
+        performance: PerformanceFunction,
+        alert_budget: float,
+        loss: keras.losses.Loss | None = None,
+    ) -> None:
+        self._kind, self._rows, self._alert_budget = kind, rows, alert_budget
+        self._label_loss = label_losses(kind, loss)
+        self._performance, self._reference_cost = performance, reference_cost
+        self.reference_quality = self.quality(reference_outputs)
+        self.indicator = RequirementsIndicator(requirements, self.reference_quality)
+        groups = np.random.default_rng(0).permutation(len(rows.labels)) % min(_GROUPS, len(rows.labels))
+        self._kept = [groups != group for group in range(int(groups.max()) + 1)]
+        self._reference_parts = [self._metrics(reference_outputs, kept) for kept in self._kept]
+
+    def quality(self, outputs: Outputs) -> QualityMetrics:
+        """All metrics of raw outputs on the validation rows; ``loss`` is the reference's own."""
+        everything = np.ones(len(self._rows.labels), bool)
+        per_row = np.asarray(self._label_loss(tf.constant(self._rows.labels), tf.constant(outputs)))
+        loss = float(np.average(per_row, weights=self._rows.weights))
+        return self._metrics(outputs, everything).model_copy(update={"loss": loss})
+
+    def judge(self, cost: NetworkCost, outputs: Outputs) -> Judgement:
+        """Hold a network against the requirements.
+
+        Args:
+            cost: Its measured cost.
+            outputs: Its raw outputs on the validation rows, shape (rows, units).
+        """
+        quality = self.quality(outputs)
+        statuses = self.indicator.statuses(cost, quality)
+        allowance = {metric: CAUTION * error for metric, error in self.errors(outputs).items()}
+        standing = Standing(self._kind.task, cost, quality, self._reference_cost, self.reference_quality)
+        return Judgement(
+            quality=quality,
+            statuses=statuses,
+            feasible=all(status.met for status in statuses),
+            shortfall=self.indicator.shortfall(cost, quality),
+            cautious_shortfall=self.indicator.shortfall(cost, quality, allowance),
+            performance=self._performance(standing),
+        )
+
+    def errors(self, outputs: Outputs) -> Mapping[RequirementMetric, float]:
+        """Standard error of each required quality metric, by the delete-a-group jackknife."""
+        metrics = {item.metric for item in self.indicator.requirements if not item.metric.is_resource}
+        if not metrics:
+            return {}
+        parts = [self._metrics(outputs, kept) for kept in self._kept]
+        found = {}
+        for metric in metrics:
+            pairs = zip(parts, self._reference_parts, strict=True)
+            values = [metric_value(metric, self._reference_cost, own, theirs) for own, theirs in pairs]
+            known = np.asarray([value for value in values if value is not None])
+            if len(known) > 1:
+                found[metric] = float(np.sqrt((len(known) - 1) / len(known) * np.sum((known - known.mean()) ** 2)))
+        return found
+
+    def _metrics(self, outputs: Outputs, kept: npt.NDArray[np.bool_]) -> QualityMetrics:
+        weights = None if self._rows.weights is None else self._rows.weights[kept]
+        return quality_metrics(
+            self._kind, self._rows.labels[kept], outputs[kept], alert_budget=self._alert_budget, weights=weights
+        )

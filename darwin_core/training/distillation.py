@@ -1,0 +1,198 @@
+"""Distillation: a network learns from the labels and from the cached outputs of the reference at the same time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from darwin_core.contracts import OutputKind
+from darwin_core.data import MappedSplit
+from darwin_core.data.permutation import Permutation
+from darwin_core.progress import Tracker
+from darwin_core.training.checkpoint import load_checkpoint, save_checkpoint
+from darwin_core.training.losses import RowLoss, distillation_losses, label_losses
+from darwin_core.training.plan import TrainingPlan
+from darwin_core.training.recalibration import recalibrate
+from darwin_core.training.runtime import reseed, stable_seed, without_dropout
+from darwin_core.training.views import View
+
+_CHUNK_ROWS = 16_384
+_CHUNK_BYTES = 48 << 20
+_CHECKPOINT_SECONDS = 20.0
+_RECALIBRATION_ROWS = 4096
+_RECALIBRATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class DistillationData:
+    """Training rows beside the teacher's outputs on each of their views.
+
+    Attributes:
+        split: The training rows.
+        views: Views in the order in which the epochs use them, each with the teacher's outputs, shape (rows, units).
+    """
+
+    split: MappedSplit
+    views: tuple[tuple[View, npt.NDArray[np.float32]], ...]
+
+    def take(self, start: int, count: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
+        """Rows ``start`` to ``start + count`` of the endless shuffled sequence that ``seed`` determines.
+
+        Returns:
+            Inputs, labels, sample weights and teacher outputs, ``count`` rows each.
+        """
+        pieces = []
+        while count > 0:
+            epoch, offset = divmod(start, self.split.rows)
+            length = min(count, self.split.rows - offset)
+            pieces.append(self._piece(epoch, offset, length, seed))
+            start, count = start + length, count - length
+        if len(pieces) == 1:
+            return pieces[0]
+        inputs = {name: np.concatenate([piece[0][name] for piece in pieces]) for name in pieces[0][0]}
+        labels, weights, outputs = (np.concatenate([piece[part] for piece in pieces]) for part in (1, 2, 3))
+        return inputs, labels, weights, outputs
+
+    def _piece(self, epoch: int, offset: int, length: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
+        order = Permutation(self.split.rows, stable_seed(seed, "epoch", epoch))
+        rows = order(np.arange(offset, offset + length, dtype=np.int64))
+        view, outputs = self.views[epoch % len(self.views)]
+        batch = self.split.take(rows)
+        weights = np.ones(length, np.float32) if batch.weights is None else batch.weights
+        return view.apply(batch.inputs, rows), batch.labels, weights, np.asarray(outputs[rows])
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a stint of training did. ``complete`` is False where time ran out first."""
+
+    samples: int
+    seconds: float
+    complete: bool
+
+
+class Distiller:
+    """Trains networks in place, each stint a pure function of network, data, plan and seed.
+
+    Args:
+        kind: How to read the outputs of reference and network alike.
+        data: Training rows and teacher outputs.
+        loss: The reference's own loss; None: the usual one for ``kind``.
+    """
+
+    def __init__(self, kind: OutputKind, data: DistillationData, loss: keras.losses.Loss | None = None) -> None:
+        self._kind, self._data, self._labels = kind, data, label_losses(kind, loss)
+        mean = 1.0 if data.split.weights is None else float(np.mean(data.split.weights))
+        self._weight_scale = 1.0 / max(mean, 1e-12)
+
+    def train(
+        self,
+        network: keras.Model,
+        plan: TrainingPlan,
+        *,
+        seed: int,
+        checkpoint: Path | None = None,
+        tracker: Tracker | None = None,
+        out_of_time: Callable[[], bool] = lambda: False,
+    ) -> TrainingOutcome:
+        """Train ``network`` for one stint and recalibrate its batch normalisation.
+
+        Args:
+            network: Changed in place.
+            plan: How much and how.
+            seed: Determines the order of the rows and every random operation inside the network.
+            checkpoint: File from which a killed stint goes on; None: a killed stint starts again.
+            tracker: Advances by rows.
+            out_of_time: Asked between chunks; where it says True, the stint ends early.
+        """
+        started = time.monotonic()
+        reseed(network, seed)
+        optimizer = _optimizer(plan)
+        optimizer.build(network.trainable_variables)
+        step = _step_function(network, optimizer, plan, (self._labels, distillation_losses(self._kind, plan.temperature)))
+        state = _distinct([*network.variables, *optimizer.variables])
+        done = load_checkpoint(checkpoint, state) if checkpoint else 0
+        if tracker and done:
+            tracker.advance(done * plan.batch_size, "resumed")
+        saved, chunk = time.monotonic(), self._chunk_steps(plan)
+        with without_dropout(network):
+            while done < plan.steps and not (done and out_of_time()):
+                steps = min(chunk, plan.steps - done)
+                step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), steps)
+                done += steps
+                if tracker:
+                    tracker.advance(steps * plan.batch_size)
+                if checkpoint and done < plan.steps and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                    save_checkpoint(checkpoint, done, state)
+                    saved = time.monotonic()
+        self.recalibrate(network)
+        return TrainingOutcome(done * plan.batch_size, time.monotonic() - started, done >= plan.steps)
+
+    def recalibrate(self, network: keras.Model) -> None:
+        """Measure the network's batch-norm statistics on training rows."""
+        recalibrate(network, self._plain_batches())
+
+    def _plain_batches(self) -> Any:
+        for batch in self._data.split.batches(_RECALIBRATION_BATCH, seed=0, limit=_RECALIBRATION_ROWS):
+            yield batch.inputs
+
+    def _chunk_steps(self, plan: TrainingPlan) -> int:
+        row = sum(values[:1].nbytes for values in self._data.split.take([0]).inputs.values())
+        rows = min(_CHUNK_ROWS, _CHUNK_BYTES // max(row, 1))
+        return max(1, rows // plan.batch_size)
+
+    def _tensors(self, start: int, count: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
+        inputs, labels, weights, outputs = self._data.take(start, count, seed)
+        scaled = weights * np.float32(self._weight_scale)
+        return ({name: tf.constant(values) for name, values in inputs.items()}, tf.constant(labels), tf.constant(scaled),
+                tf.constant(outputs))  # fmt: skip
+
+
+def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
+    warmup = int(plan.steps * plan.warmup_share)
+    rate = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else plan.peak_rate,
+        decay_steps=max(1, plan.steps - warmup),
+        warmup_target=plan.peak_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.AdamW(learning_rate=rate, weight_decay=plan.weight_decay)
+
+
+def _step_function(
+    network: keras.Model, optimizer: keras.optimizers.Optimizer, plan: TrainingPlan, losses: tuple[RowLoss, RowLoss]
+) -> Callable[..., Any]:
+    """A compiled loop over the batches of a chunk: one call from Python serves many steps."""
+    label_loss, teacher_loss = losses
+    variables, size, share = network.trainable_variables, plan.batch_size, plan.teacher_share
+
+    def batch_of(values: Any, index: Any) -> Any:
+        return values[index * size : (index + 1) * size]
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
+        for index in tf.range(steps):
+            rows = {name: batch_of(values, index) for name, values in inputs.items()}
+            with tf.GradientTape() as tape:
+                outputs = network(rows, training=True)
+                per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
+                per_row += share * teacher_loss(batch_of(teacher, index), outputs)
+                loss = tf.reduce_mean(per_row * batch_of(weights, index))
+            optimizer.apply(tape.gradient(loss, variables), variables)
+
+    return lambda inputs, labels, weights, teacher, steps: run(inputs, labels, weights, teacher, tf.constant(steps))
+
+
+def _distinct(variables: list[Any]) -> list[Any]:
+    seen: dict[int, Any] = {}
+    for variable in variables:
+        seen.setdefault(id(variable), variable)
+    return list(seen.values())

@@ -1,0 +1,45 @@
+"""How much and how a network is trained: a plain value, so that the same plan gives the same network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from darwin_core.contracts import OutputKind, Task
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """One stint of training with AdamW, linear warm-up and cosine decay to zero.
+
+    Attributes:
+        samples: Training rows seen; rounded up to whole batches.
+        batch_size: Rows per step.
+        peak_rate: Highest learning rate.
+        warmup_share: Share of the steps over which the rate rises.
+        weight_decay: Decoupled weight decay.
+        teacher_share: Weight of the teacher's outputs in the loss; labels have the rest.
+        temperature: Softening of the teacher's and the network's outputs.
+    """
+
+    samples: int
+    batch_size: int
+    peak_rate: float
+    warmup_share: float = 0.05
+    weight_decay: float = 1e-4
+    teacher_share: float = 0.9
+    temperature: float = 3.0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps, at least one."""
+        return max(1, -(-self.samples // self.batch_size))
+
+    @classmethod
+    def for_task(cls, kind: OutputKind, samples: int, *, images: bool) -> TrainingPlan:
+        """The measured defaults for a kind of network."""
+        return cls(
+            samples=samples,
+            batch_size=128 if images else 256,
+            peak_rate=2e-3 if images else 4e-3,
+            temperature=3.0 if kind.task is Task.MULTICLASS else 1.0,
+        )
