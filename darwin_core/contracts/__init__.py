@@ -43,10 +43,12 @@ from darwin_core.contracts.networks import NetworkInput as NetworkInput
 from darwin_core.contracts.networks import NetworkInspection as NetworkInspection
 from darwin_core.contracts.networks import OutputKind as OutputKind
 from darwin_core.contracts.networks import Task as Task
+from darwin_core.contracts.registry import CostStatement as CostStatement
 from darwin_core.contracts.registry import HistoryAction as HistoryAction
 from darwin_core.contracts.registry import HistoryEntry as HistoryEntry
 from darwin_core.contracts.registry import Pointer as Pointer
 from darwin_core.contracts.registry import PointerName as PointerName
+from darwin_core.contracts.registry import VersionClaim as VersionClaim
 from darwin_core.contracts.registry import VersionManifest as VersionManifest
 from darwin_core.contracts.reports import CompactionReport as CompactionReport
 from darwin_core.contracts.reports import CompactionSummary as CompactionSummary

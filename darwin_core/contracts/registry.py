@@ -33,6 +33,32 @@ class VersionManifest(Document):
     reference_sha256: Sha256
     snapshot_sha256: Sha256
     cost: NetworkCost
+    previous_champion: str | None = Field(default=None, description="the champion when the version was numbered")
+
+
+class VersionClaim(Document):
+    """Who holds a version number. Written before anything of the version, so that a killed publish finds it again."""
+
+    number: int = Field(ge=1)
+    version: str
+    run_id: str
+    candidate_sha256: Sha256
+    serving: ArtifactRef = Field(description="the exported SavedModel, zipped; exports are not reproducible")
+    previous_champion: str | None
+    claimed_at: datetime
+
+
+class CostStatement(Document):
+    """What finding the network took and what serving it saves; in machine time, since prices differ."""
+
+    search_seconds: dict[str, float] = Field(description="phase -> wall seconds")
+    reference: NetworkCost
+    candidate: NetworkCost
+    reference_seconds_per_million: float | None = Field(
+        description="serving a million single rows, one thread, at the measured median latency"
+    )
+    candidate_seconds_per_million: float | None
+    pay_back_predictions: int | None = Field(description="single-row predictions after which the search has paid off")
 
 
 class Pointer(Document):

@@ -6,6 +6,7 @@ listing is in order and can be filtered without opening anything.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from datetime import UTC
@@ -23,12 +24,18 @@ def append_history(store: ObjectStore, line: str, entry: HistoryEntry) -> str:
     moment = entry.at.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     name = f"{moment}_{entry.action.value}_{_subject(entry.subject)}_{entry.digest()[:12]}.json"
     uri = history_uri(line, name)
-    try:
+    # The name holds the entry's digest: what may lie there is this entry, from a run that was killed and came back.
+    with contextlib.suppress(PreconditionFailedError):
         store.write(uri, entry.to_json().encode(), if_absent=True)
-    except PreconditionFailedError:
-        # The name holds the entry's digest: what lies there is this entry, from a run that was killed and came back.
-        pass
     return uri
+
+
+def append_once(store: ObjectStore, line: str, entry: HistoryEntry) -> None:
+    """Add an entry unless its run has already recorded this action on this subject, in an attempt that was killed."""
+    for item in _named(store, line, entry.action, entry.subject):
+        if _read(store, item).run_id == entry.run_id:
+            return
+    append_history(store, line, entry)
 
 
 def read_history(store: ObjectStore, line: str) -> list[HistoryEntry]:

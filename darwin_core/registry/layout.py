@@ -10,9 +10,14 @@ NETWORK = "model.keras"
 SAVED_MODEL = "saved_model.pb"
 
 
+def pointers_uri(line: str, *parts: str) -> str:
+    """The registry aliases; everything here is written under conditions only."""
+    return join_uri(line, "pointers", *parts)
+
+
 def pointer_uri(line: str, name: PointerName) -> str:
     """The document that a registry alias consists of."""
-    return join_uri(line, "pointers", f"{name.value}.json")
+    return pointers_uri(line, f"{name.value}.json")
 
 
 def version_uri(line: str, version: str, *parts: str) -> str:
