@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from darwin_core.contracts import OutputKind, QualityMetrics, Task
 from darwin_core.errors import DataError
-from darwin_core.evaluation.ranking import Floats, RankMetrics, Ranking, alert_capacity
+from darwin_core.evaluation.ranking import Floats, Ranking, RankMetrics, alert_capacity
 
 TAIL_SHARE = 0.01
 """Share of rows with the highest scores that form the calibration error's extra tail bin."""

@@ -19,6 +19,7 @@ tied pair (Mann-Whitney), and recall takes the expected share when the capacity 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 from darwin_core.errors import DataError
 
 Floats = NDArray[np.float64]
+Weights = NDArray[Any]
+"""Row weights, shape (rounds, rows): integers where they are counts, floats where rows carry sample weights."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Ranking:
         self._positive_start = np.searchsorted(self._positions, self._group_start)
         self._positive_end = np.searchsorted(self._positions, self._group_end)
 
-    def metrics(self, weights: NDArray[np.generic], *, alert_share: float) -> RankMetrics:
+    def metrics(self, weights: Weights, *, alert_share: float) -> RankMetrics:
         """All three metrics under each weighting.
 
         Args:
@@ -105,7 +108,7 @@ def alert_capacity(rows: int, alert_budget: float) -> int:
     return max(1, int(np.floor(alert_budget * rows + 1e-9)))
 
 
-def _cumulative(weights: NDArray[np.generic]) -> NDArray[np.generic]:
+def _cumulative(weights: NDArray[Any]) -> NDArray[Any]:
     """Cumulative sums along the rows with a leading zero: entry j is the weight of the first j rows."""
     sums = np.zeros((weights.shape[0], weights.shape[1] + 1), dtype=weights.dtype)
     np.cumsum(weights, axis=1, out=sums[:, 1:])

@@ -1,0 +1,103 @@
+"""Do scores mean what they say? Calibration slope, its comparison between networks, and a map between score scales.
+
+The slope is that of logistic recalibration (D. R. Cox, "Two further applications of a model for binary regression",
+Biometrika 45, 1958): fit ``logit P(y = 1) = intercept + slope * logit(score)``. 1 is right, below 1 the scores boast.
+The same fit with another network's scores in place of the labels is Platt's map between their scales.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from darwin_core.evaluation.proportions import Interval, quantile
+from darwin_core.evaluation.ranking import Floats
+
+_CLIP = 1e-7
+_ITERATIONS = 50
+_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class LogisticFit:
+    """A fitted ``intercept + slope * logit(score)``.
+
+    ``influence`` is the share of every row in the slope's error (shape (n,)): the slope's variance is the sum of its
+    squares, over clusters where rows belong together, and two networks' slopes are compared row by row through it.
+    """
+
+    intercept: float
+    slope: float
+    influence: Floats
+
+    def apply(self, scores: ArrayLike) -> Floats:
+        """Map scores, shape (n,), to the scale the fit was made for. Monotone for a positive slope."""
+        mapped: Floats = _sigmoid(self.intercept + self.slope * _logit(scores))
+        return mapped
+
+    def slope_bounds(self, *, confidence: float, clusters: NDArray[np.int64] | None = None) -> Interval:
+        """One-sided bounds of the slope, from the sandwich variance."""
+        half = quantile(confidence) * _standard_error(self.influence, clusters)
+        return Interval(self.slope - half, self.slope + half)
+
+
+def fit_logistic(scores: ArrayLike, target: ArrayLike, weights: ArrayLike | None = None) -> LogisticFit | None:
+    """Fit the logistic map from ``scores`` to ``target`` by Newton's method.
+
+    Args:
+        scores: Probabilities, shape (n,).
+        target: Labels 0/1, or another network's probabilities, shape (n,).
+        weights: Row weights, shape (n,).
+
+    Returns:
+        The fit, or None where it has no finite solution (one class only, constant scores, perfect separation).
+    """
+    wanted = np.asarray(target, np.float64)
+    weight = np.ones(len(wanted)) if weights is None else np.asarray(weights, np.float64)
+    design = np.stack([np.ones(len(wanted)), _logit(scores)], axis=1)
+    beta = np.array([0.0, 1.0])
+    for _ in range(_ITERATIONS):
+        fitted = _sigmoid(design @ beta)
+        gradient = design * (weight * (wanted - fitted))[:, None]
+        hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design
+        if np.linalg.cond(hessian) > 1e12:
+            return None
+        step = np.linalg.solve(hessian, gradient.sum(axis=0))
+        beta = beta + step
+        if np.abs(step).max() < _TOLERANCE:
+            influence: Floats = np.linalg.solve(hessian, gradient.T)[1]
+            return LogisticFit(float(beta[0]), float(beta[1]), influence)
+    return None
+
+
+def slope_ratio_bounds(
+    reference: LogisticFit, candidate: LogisticFit, *, confidence: float, clusters: NDArray[np.int64] | None = None
+) -> Interval | None:
+    """One-sided bounds of ``candidate.slope / reference.slope`` on the same rows (delta method on the logarithm).
+
+    Returns:
+        The bounds, or None where a slope is not positive.
+    """
+    if reference.slope <= 0 or candidate.slope <= 0:
+        return None
+    influence = candidate.influence / candidate.slope - reference.influence / reference.slope
+    half = quantile(confidence) * _standard_error(influence, clusters)
+    centre = candidate.slope / reference.slope
+    return Interval(float(centre * np.exp(-half)), float(centre * np.exp(half)))
+
+
+def _standard_error(influence: Floats, clusters: NDArray[np.int64] | None) -> float:
+    parts = influence if clusters is None else np.bincount(clusters, weights=influence)
+    return float(np.sqrt((parts**2).sum()))
+
+
+def _logit(scores: ArrayLike) -> Floats:
+    clipped = np.clip(np.asarray(scores, np.float64), _CLIP, 1 - _CLIP)
+    odds: Floats = np.log(clipped) - np.log1p(-clipped)
+    return odds
+
+
+def _sigmoid(values: Floats) -> Floats:
+    return 0.5 * (1 + np.tanh(values / 2))  # cannot overflow

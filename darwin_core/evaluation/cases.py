@@ -1,0 +1,89 @@
+"""The hold-out as arrays: labels, answers of a network, and how rows belong together. Pure numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.contracts import Task
+from darwin_core.evaluation.ranking import Floats
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows whose column ``column`` holds ``value`` (or falls into the interval that ``value`` names)."""
+
+    column: str
+    value: str
+    mask: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        """``column=value``."""
+        return f"{self.column}={self.value}"
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Rows of the hold-out without any network's answers.
+
+    Args:
+        labels: Class index (binary: 1 is positive) or target, shape (n,).
+        weights: Sample weights, shape (n,), or None.
+        clusters: Index of the entity or day each row belongs to, shape (n,), or None where rows are independent.
+        periods: Index of the alert period (day) of each row, shape (n,), or None: one alert queue for all rows.
+    """
+
+    labels: NDArray[Any]
+    weights: Floats | None = None
+    clusters: NDArray[np.int64] | None = None
+    periods: NDArray[np.int64] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.labels)
+
+    def restricted(self, mask: NDArray[np.bool_]) -> Cases:
+        """The rows of a slice."""
+        return Cases(
+            labels=self.labels[mask],
+            weights=None if self.weights is None else self.weights[mask],
+            clusters=_renumbered(self.clusters, mask),
+            periods=_renumbered(self.periods, mask),
+        )
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one network said about every row.
+
+    Args:
+        scores: Probability of the positive class (binary), probability of the predicted class (multiclass), or the
+            predicted value (regression), shape (n,).
+        predicted: Predicted class index, shape (n,); zeros for regression.
+    """
+
+    scores: Floats
+    predicted: NDArray[np.int64]
+
+    @classmethod
+    def from_scores(cls, task: Task, scores: NDArray[np.generic]) -> Answers:
+        """Read what ``to_scores`` gives: (n,) for binary and regression, (n, classes) for multiclass."""
+        values = np.asarray(scores, np.float64)
+        if task is Task.MULTICLASS:
+            top = values.argmax(axis=1)
+            return cls(values[np.arange(len(top)), top], top.astype(np.int64))
+        decided = values >= 0.5 if task is Task.BINARY else np.zeros(len(values))
+        return cls(values, decided.astype(np.int64))
+
+    def restricted(self, mask: NDArray[np.bool_]) -> Answers:
+        """The answers on the rows of a slice."""
+        return Answers(self.scores[mask], self.predicted[mask])
+
+
+def _renumbered(index: NDArray[np.int64] | None, mask: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    return None if index is None else np.unique(index[mask], return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,141 @@
+"""The figures of both networks under many row weightings at once: what the paired bootstrap evaluates.
+
+Most figures are ratios of weighted sums (accuracy, Brier score, alert rate, squared error), so a batch of rounds is one
+matrix product ``weights @ columns``. Metrics of a ranking come from :class:`~darwin_core.evaluation.ranking.Ranking`.
+Every figure has shape (2, rounds): the reference first, the candidate second.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.evaluation.cases import Answers, Cases
+from darwin_core.evaluation.metrics import calibration_bins
+from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capacity
+
+Pair = tuple[Answers, Answers]
+"""Answers of the reference (or another baseline) and of the candidate."""
+
+
+class BinaryStatistic:
+    """PR-AUC, ROC-AUC, recall at the alert budget, accuracy, ECE, Brier score and, with a threshold, alert rate.
+
+    Args:
+        cases: The rows.
+        pair: Both networks' answers.
+        alert_budget: Share of the rows that can be investigated.
+        threshold: Deployed score threshold of the reference; None: no alert rate.
+    """
+
+    def __init__(self, cases: Cases, pair: Pair, *, alert_budget: float, threshold: float | None = None) -> None:
+        positive = np.asarray(cases.labels) != 0
+        self._share = alert_capacity(cases.rows, alert_budget) / cases.rows
+        self._rankings = [Ranking(positive, answers.scores) for answers in pair]
+        self._calibration = [_CalibrationSums(positive, answers.scores) for answers in pair]
+        self.caught = [caught_share(cases, answers.scores, alert_budget) for answers in pair]
+        self._periods = cases.periods is not None
+        sums = {
+            "accuracy": [answers.predicted == positive for answers in pair],
+            "brier": [(answers.scores - positive) ** 2 for answers in pair],
+        }
+        if threshold is not None:
+            sums["alert_rate"] = [answers.scores >= threshold for answers in pair]
+        self._means = _Means(sums)
+        self._positive = positive.astype(np.float64)
+
+    def __call__(self, weights: Weights) -> Mapping[str, Floats]:
+        """All figures under each weighting."""
+        found = dict(self._means(weights))
+        ranked = [ranking.metrics(weights, alert_share=self._share) for ranking in self._rankings]
+        found["pr_auc"] = np.stack([one.pr_auc for one in ranked])
+        found["roc_auc"] = np.stack([one.roc_auc for one in ranked])
+        found["recall_at_budget"] = (
+            self._recall_by_period(weights) if self._periods else np.stack([one.recall_at_budget for one in ranked])
+        )
+        found["ece"] = np.stack([sums(weights) for sums in self._calibration])
+        return found
+
+    def _recall_by_period(self, weights: Weights) -> Floats:
+        """With a queue per day, who is alerted is settled within the day; resampling only re-weights the outcome."""
+        columns = np.stack([self._positive, *(caught * self._positive for caught in self.caught)], axis=1)
+        positives, *caught = (weights @ columns).T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            recall: Floats = np.stack(caught) / positives
+        return recall
+
+
+class MulticlassStatistic:
+    """Accuracy, and the calibration error of the predicted class."""
+
+    def __init__(self, cases: Cases, pair: Pair) -> None:
+        correct = [answers.predicted == cases.labels for answers in pair]
+        self._means = _Means({"accuracy": correct})
+        self._calibration = [
+            _CalibrationSums(right, answers.scores) for right, answers in zip(correct, pair, strict=True)
+        ]
+
+    def __call__(self, weights: Weights) -> Mapping[str, Floats]:
+        """All figures under each weighting."""
+        return {**self._means(weights), "ece": np.stack([sums(weights) for sums in self._calibration])}
+
+
+class RegressionStatistic:
+    """Root mean squared error."""
+
+    def __init__(self, cases: Cases, pair: Pair) -> None:
+        self._means = _Means({"rmse": [(answers.scores - cases.labels) ** 2 for answers in pair]})
+
+    def __call__(self, weights: Weights) -> Mapping[str, Floats]:
+        """The figure under each weighting."""
+        return {"rmse": np.sqrt(self._means(weights)["rmse"])}
+
+
+def caught_share(cases: Cases, scores: Floats, alert_budget: float) -> Floats:
+    """Which rows are alerted when every period alerts its k highest scores, shape (n,).
+
+    1 for alerted rows, 0 for the others; rows tied at a period's border share what is left of its capacity.
+    """
+    periods = np.zeros(cases.rows, np.int64) if cases.periods is None else cases.periods
+    order = np.lexsort((-scores, periods))
+    alerted = np.zeros(cases.rows)
+    borders = np.flatnonzero(np.r_[True, np.diff(periods[order]) != 0, True])
+    for start, end in itertools.pairwise(borders):
+        inside = order[start:end]
+        capacity = alert_capacity(len(inside), alert_budget)
+        border_score = scores[inside[capacity - 1]]
+        above, tied = scores[inside] > border_score, scores[inside] == border_score
+        alerted[inside[above]] = 1.0
+        alerted[inside[tied]] = (capacity - above.sum()) / tied.sum()
+    return alerted
+
+
+class _Means:
+    """Weighted means of several columns of both networks by one matrix product."""
+
+    def __init__(self, columns: Mapping[str, list[NDArray[np.generic]]]) -> None:
+        self._names = list(columns)
+        flat = [column for pair in columns.values() for column in pair]
+        self._columns = np.stack(flat, axis=1).astype(np.float64)
+
+    def __call__(self, weights: Weights) -> dict[str, Floats]:
+        sums = (weights @ self._columns).T / weights.sum(axis=1)
+        return {name: sums[2 * index : 2 * index + 2] for index, name in enumerate(self._names)}
+
+
+class _CalibrationSums:
+    """Expected calibration error with the bins of the full sample."""
+
+    def __init__(self, happened: NDArray[np.bool_], confidence: Floats) -> None:
+        bins = calibration_bins(confidence)
+        self._order = np.argsort(bins, kind="stable")
+        self._starts = np.flatnonzero(np.r_[True, np.diff(bins[self._order]) != 0])
+        self._gaps = (happened - confidence)[self._order]
+
+    def __call__(self, weights: Weights) -> Floats:
+        sums = np.add.reduceat(weights[:, self._order] * self._gaps, self._starts, axis=1)
+        error: Floats = np.abs(sums).sum(axis=1) / weights.sum(axis=1)
+        return error
