@@ -38,6 +38,9 @@ class GateConfig(Contract):
     )
     slice_margin: float | None = Field(default=0.02, ge=0)
     slice_min_positives: int = Field(default=50, ge=1)
+    holdout_looks: int | None = Field(
+        default=100, ge=1, description="looks after which a hold-out is worn out and proves nothing any more"
+    )
     seed: int = 0
 
 
