@@ -12,7 +12,7 @@ from darwin_core.evaluation.cases import Cases
 from darwin_core.evaluation.proportions import Interval, wilson
 from darwin_core.evaluation.ranking import Floats, Weights, alert_capacity
 from darwin_core.evaluation.resampling import Resampling, bootstrap, percentile_bounds
-from darwin_core.evaluation.statistics import Pair, caught_share
+from darwin_core.evaluation.statistics import Queues
 
 Flags = NDArray[np.bool_]
 
@@ -33,18 +33,17 @@ def deployed_threshold(validation_scores: Floats, alert_budget: float) -> float:
     return float(np.partition(validation_scores, -capacity)[-capacity])
 
 
-def queues(cases: Cases, pair: Pair, alert_budget: float) -> tuple[Flags, Flags]:
-    """The rows that each network puts on its queue: the k highest scores of every period."""
-    reference, candidate = (caught_share(cases, answers.scores, alert_budget) >= 0.5 for answers in pair)
-    return reference, candidate
+def alerted(queues: Queues) -> tuple[Flags, Flags]:
+    """The rows on each network's queue; a row tied at the queue's end counts where at least half of the tie fits."""
+    return queues[0] >= 0.5, queues[1] >= 0.5
 
 
 def overlap(cases: Cases, flags: tuple[Flags, Flags], gate: GateConfig) -> Overlap:
     """Jaccard index with one-sided bounds: Wilson's over the alerted rows, widened by clusters where there are any."""
     both, either = flags[0] & flags[1], flags[0] | flags[1]
-    alerted = int(either.sum())
-    interval = wilson(int(both.sum()), alerted, confidence=gate.confidence)
-    if cases.clusters is not None and alerted:
+    total = int(either.sum())
+    interval = wilson(int(both.sum()), total, confidence=gate.confidence)
+    if cases.clusters is not None and total:
         columns = np.stack([both, either], axis=1).astype(np.float64)
 
         def jaccard(weights: Weights) -> dict[str, Floats]:
@@ -56,7 +55,7 @@ def overlap(cases: Cases, flags: tuple[Flags, Flags], gate: GateConfig) -> Overl
         units = len(np.unique(cases.clusters[either]))
         wide = percentile_bounds(replicates["jaccard"], confidence=gate.confidence, units=units)
         interval = interval.widened(Interval(max(0.0, wide.low), min(1.0, wide.high)))
-    return Overlap(float(both.sum() / max(alerted, 1)), interval, int(both.sum()), alerted)
+    return Overlap(float(both.sum() / max(total, 1)), interval, int(both.sum()), total)
 
 
 def missed_rows(cases: Cases, flags: tuple[Flags, Flags], scores: Floats, *, limit: int = 200) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from darwin_core.evaluation.cases import Cases
 from darwin_core.evaluation.proportions import Interval, paired_difference, quantile, silence_bound
 from darwin_core.evaluation.ranking import Floats
 from darwin_core.evaluation.resampling import Resampling, bootstrap, expanded_level, percentile_bounds
-from darwin_core.evaluation.statistics import BinaryStatistic, MulticlassStatistic, Pair, RegressionStatistic
+from darwin_core.evaluation.statistics import BinaryStatistic, MulticlassStatistic, Pair, Queues, RegressionStatistic
 
 Statistic = BinaryStatistic | MulticlassStatistic | RegressionStatistic
 
@@ -38,6 +38,7 @@ def compare(
     gate: GateConfig,
     *,
     threshold: float | None = None,
+    queues: Queues | None = None,
     advance: Callable[[float], None] | None = None,
 ) -> Comparison:
     """Compare two networks on the same rows.
@@ -48,9 +49,10 @@ def compare(
         pair: Answers of the reference (or another baseline) and of the candidate.
         gate: Confidence, rounds, seed and alert budget.
         threshold: Deployed score threshold of the reference (binary): adds the alert rate.
+        queues: Who is alerted, where that was settled among more rows than these (binary).
         advance: Told the bootstrap rounds done.
     """
-    statistic = _statistic(task, cases, pair, gate, threshold)
+    statistic = _statistic(task, cases, pair, gate, threshold, queues)
     resampling = Resampling(gate.bootstrap_rounds, gate.seed, cases.clusters, cases.weights)
     one = np.ones((1, cases.rows)) if cases.weights is None else cases.weights[None, :]
     points = {name: values[:, 0] for name, values in statistic(one).items()}
@@ -59,16 +61,15 @@ def compare(
     known = [name for name in points if np.isfinite(points[name]).all()]
     return Comparison(
         estimates={name: frame.estimate(name, points[name], replicates[name]) for name in known},
-        candidate={
-            name: percentile_bounds(replicates[name][1], confidence=gate.confidence, units=frame.carriers(name))
-            for name in known
-        },
+        candidate={name: frame.own_bounds(name, points[name], replicates[name]) for name in known},
     )
 
 
-def _statistic(task: Task, cases: Cases, pair: Pair, gate: GateConfig, threshold: float | None) -> Statistic:
+def _statistic(
+    task: Task, cases: Cases, pair: Pair, gate: GateConfig, threshold: float | None, queues: Queues | None
+) -> Statistic:
     if task is Task.BINARY:
-        return BinaryStatistic(cases, pair, alert_budget=gate.alert_budget, threshold=threshold)
+        return BinaryStatistic(cases, pair, alert_budget=gate.alert_budget, threshold=threshold, queues=queues)
     return MulticlassStatistic(cases, pair) if task is Task.MULTICLASS else RegressionStatistic(cases, pair)
 
 
@@ -98,6 +99,13 @@ class _Frame:
             positives=self._positives() if self.task is Task.BINARY else None,
             method=method,
         )
+
+    def own_bounds(self, name: str, point: Floats, replicates: Floats) -> Interval:
+        """Bounds of the candidate's own value, not of a difference."""
+        units, confidence = self.carriers(name), self.gate.confidence
+        hidden = silence_bound(units, confidence=confidence)
+        interval = percentile_bounds(replicates[1], confidence=confidence, units=units)
+        return interval.widened(Interval(float(point[1]) - hidden, float(point[1]) + hidden))
 
     def carriers(self, name: str) -> int:
         """How many independent units carry the figure: positives, rows or clusters, whichever is fewest."""

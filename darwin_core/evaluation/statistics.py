@@ -20,6 +20,9 @@ from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capac
 Pair = tuple[Answers, Answers]
 """Answers of the reference (or another baseline) and of the candidate."""
 
+Queues = tuple[Floats, Floats]
+"""Share of every row on each network's alert queue: 1, 0, or between for rows tied at its end."""
+
 
 class BinaryStatistic:
     """PR-AUC, ROC-AUC, recall at the alert budget, accuracy, ECE, Brier score and, with a threshold, alert rate.
@@ -29,15 +32,26 @@ class BinaryStatistic:
         pair: Both networks' answers.
         alert_budget: Share of the rows that can be investigated.
         threshold: Deployed score threshold of the reference; None: no alert rate.
+        queues: Share of every row that is on each network's alert queue, where that is settled already (rows of a
+            slice, which compete for the budget with all other rows); None: these rows fill their own queue.
     """
 
-    def __init__(self, cases: Cases, pair: Pair, *, alert_budget: float, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        cases: Cases,
+        pair: Pair,
+        *,
+        alert_budget: float,
+        threshold: float | None = None,
+        queues: Queues | None = None,
+    ) -> None:
         positive = np.asarray(cases.labels) != 0
         self._share = alert_capacity(cases.rows, alert_budget) / cases.rows
         self._rankings = [Ranking(positive, answers.scores) for answers in pair]
         self._calibration = [_CalibrationSums(positive, answers.scores) for answers in pair]
-        self.caught = [caught_share(cases, answers.scores, alert_budget) for answers in pair]
-        self._periods = cases.periods is not None
+        if queues is None and cases.periods is not None:
+            queues = alert_queues(cases, pair, alert_budget)
+        self._queued = None if queues is None else np.stack([positive, *(queue * positive for queue in queues)], axis=1)
         sums = {
             "accuracy": [answers.predicted == positive for answers in pair],
             "brier": [(answers.scores - positive) ** 2 for answers in pair],
@@ -45,7 +59,6 @@ class BinaryStatistic:
         if threshold is not None:
             sums["alert_rate"] = [answers.scores >= threshold for answers in pair]
         self._means = _Means(sums)
-        self._positive = positive.astype(np.float64)
 
     def __call__(self, weights: Weights) -> Mapping[str, Floats]:
         """All figures under each weighting."""
@@ -54,18 +67,12 @@ class BinaryStatistic:
         found["pr_auc"] = np.stack([one.pr_auc for one in ranked])
         found["roc_auc"] = np.stack([one.roc_auc for one in ranked])
         found["recall_at_budget"] = (
-            self._recall_by_period(weights) if self._periods else np.stack([one.recall_at_budget for one in ranked])
+            np.stack([one.recall_at_budget for one in ranked])
+            if self._queued is None
+            else _recall(weights, self._queued)
         )
         found["ece"] = np.stack([sums(weights) for sums in self._calibration])
         return found
-
-    def _recall_by_period(self, weights: Weights) -> Floats:
-        """With a queue per day, who is alerted is settled within the day; resampling only re-weights the outcome."""
-        columns = np.stack([self._positive, *(caught * self._positive for caught in self.caught)], axis=1)
-        positives, *caught = (weights @ columns).T
-        with np.errstate(divide="ignore", invalid="ignore"):
-            recall: Floats = np.stack(caught) / positives
-        return recall
 
 
 class MulticlassStatistic:
@@ -111,6 +118,20 @@ def caught_share(cases: Cases, scores: Floats, alert_budget: float) -> Floats:
         alerted[inside[above]] = 1.0
         alerted[inside[tied]] = (capacity - above.sum()) / tied.sum()
     return alerted
+
+
+def alert_queues(cases: Cases, pair: Pair, alert_budget: float) -> Queues:
+    """:func:`caught_share` of both networks."""
+    reference, candidate = (caught_share(cases, answers.scores, alert_budget) for answers in pair)
+    return reference, candidate
+
+
+def _recall(weights: Weights, queued: Floats) -> Floats:
+    """Recall where the queues are settled (one per day): resampling only re-weights who was caught."""
+    positives, *caught = (weights @ queued).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall: Floats = np.stack(caught) / positives
+    return recall
 
 
 class _Means:
