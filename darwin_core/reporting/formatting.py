@@ -65,6 +65,11 @@ def share(value: float | None, digits: int = 1) -> str:
     return text if text == MISSING else f"{text}{_NARROW}%"
 
 
+def confidence_level(value: float) -> str:
+    """A confidence level, as many digits as it has: ``95 %``, ``97.5 %``."""
+    return f"{100 * value:g}{_NARROW}%" if math.isfinite(value) else MISSING
+
+
 def points(value: float | None, digits: int = 2) -> str:
     """A difference of shares in percentage points, signed: ``−0.34 pt``."""
     text = number(None if value is None else 100 * value, digits, signed=True)
@@ -124,5 +129,7 @@ def plural(amount: int, singular: str, several: str | None = None) -> str:
 def _three_digits(value: float) -> str:
     if value == 0:
         return "0"
-    decimals = max(0, 2 - math.floor(math.log10(abs(value))))
-    return number(value, min(decimals, 4) if value % 1 else min(decimals, 0 if abs(value) < 1000 else 2))
+    if value == int(value) and abs(value) < 1000:
+        return number(value, 0)
+    magnitude = math.floor(math.log10(abs(value)) + 1e-3)
+    return number(value, min(max(0, 2 - magnitude), 4))

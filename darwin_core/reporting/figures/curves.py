@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from darwin_core.reporting.figures.svg import Scale, element, picture, title
 
-_WIDTH, _HEIGHT = 400, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 390, 12, 296
+_WIDTH, _HEIGHT = 460, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 446, 12, 306
 _MOST_POINTS = 200
 
 
@@ -44,7 +44,7 @@ def _frame(x: Scale, y: Scale, x_label: str, y_label: str) -> list[Markup]:
             element("text", f"{tick:g}", class_="tick", x=x(tick), y=_BOTTOM + 17, text_anchor="middle"),
         ]
     middle = (_TOP + _BOTTOM) / 2
-    marks.append(element("text", x_label, class_="axis", x=(_LEFT + _RIGHT) / 2, y=_HEIGHT - 8, text_anchor="middle"))
+    marks.append(element("text", x_label, class_="axis", x=(_LEFT + _RIGHT) / 2, y=_HEIGHT - 12, text_anchor="middle"))
     marks.append(
         element(
             "text", y_label, class_="axis", x=12, y=middle, text_anchor="middle", transform=f"rotate(-90 12 {middle:g})"

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darwin_core.reporting.figures.svg import element, percent, strip, title
+from darwin_core.reporting.formatting import count, shorten
 
 _HEIGHT = 190
 _LARGEST = 84
+_LABELLED = 12
 
 
 @dataclass(frozen=True)
 class LayerShape:
     """One layer's width in both networks; None: the layer does not exist there."""
 
+    name: str
     reference: int | None
     candidate: int | None
     label: str
@@ -33,10 +36,22 @@ def shape_plot(layers: Sequence[LayerShape], label: str) -> Markup:
     width = min(step * 0.72, 0.06)
     axis = element("line", class_="axis-line", x1="0%", x2="100%", y1=_HEIGHT / 2, y2=_HEIGHT / 2)
     marks = [axis]
+    labelled = len(layers) <= _LABELLED
     for index, layer in enumerate(layers):
-        x = (index + 0.5) * step - width / 2
-        marks.append(element("g", title(layer.label), *_bars(layer, x, width, widest)))
-    return strip(_HEIGHT, label, marks, "strip shape")
+        centre = (index + 0.5) * step
+        parts = _bars(layer, centre - width / 2, width, widest)
+        marks.append(element("g", title(layer.label), *parts, *(_caption(layer, centre) if labelled else ())))
+    return strip(_HEIGHT + (38 if labelled else 0), label, marks, "strip shape")
+
+
+def _caption(layer: LayerShape, centre: float) -> list[Markup]:
+    before, after = count(layer.reference), count(layer.candidate)
+    width = before if before == after else f"{before} \N{RIGHTWARDS ARROW} {after}"
+    texts = ((shorten(layer.name, 12), "tick caption", 16), (width, "tick caption strong", 32))
+    return [
+        element("text", text, class_=class_, x=percent(centre), y=_HEIGHT + below, text_anchor="middle")
+        for text, class_, below in texts
+    ]
 
 
 def _bars(layer: LayerShape, x: float, width: float, widest: int) -> list[Markup]:
@@ -44,15 +59,8 @@ def _bars(layer: LayerShape, x: float, width: float, widest: int) -> list[Markup
     for units, class_ in ((layer.reference, "shape-reference"), (layer.candidate, "shape-candidate")):
         if units:
             half = max(1.5, _LARGEST * math.sqrt(units / widest))
+            top = _HEIGHT / 2 - half
             bars.append(
-                element(
-                    "rect",
-                    class_=class_,
-                    x=percent(x),
-                    width=percent(width),
-                    y=_HEIGHT / 2 - half,
-                    height=2 * half,
-                    rx=2,
-                )
+                element("rect", class_=class_, x=percent(x), y=top, width=percent(width), height=2 * half, rx=2)
             )
     return bars

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from darwin_core.contracts import CandidateRecord, CompactionReport, Estimate, GateConfig, NetworkCost, QualityMetrics
 from darwin_core.reporting.figures import Interval, IntervalScale
-from darwin_core.reporting.formatting import MISSING, count, data_size, milliseconds, relative_change
+from darwin_core.reporting.formatting import MISSING, confidence_level, count, data_size, milliseconds, relative_change
 from darwin_core.reporting.metrics import margin_of, style_of
 
 
@@ -63,17 +63,18 @@ def compare(report: CompactionReport) -> Comparison:
     if validation is not None:
         groups.append(validation)
     names = tuple(control.name for control in report.search.controls)
-    return Comparison(names, tuple(groups), f"{100 * gate.confidence:g}\N{NARROW NO-BREAK SPACE}%")
+    return Comparison(names, tuple(groups), confidence_level(gate.confidence))
 
 
 def estimate_group(
     title: str, note: str, estimates: Iterable[Estimate], gate: GateConfig, controls: int
 ) -> ComparisonGroup:
     """Paired estimates with their bounds; ``controls`` empty cells, since controls never see these rows."""
+    found = [(style_of(estimate.metric), estimate, interval_of(estimate, gate)) for estimate in estimates]
+    shared = IntervalScale.around(interval for style, _, interval in found if style.is_share)
     rows = []
-    for estimate in estimates:
-        style = style_of(estimate.metric)
-        interval = interval_of(estimate, gate)
+    for style, estimate, interval in found:
+        scale = shared if style.is_share else IntervalScale.around([interval])
         rows.append(
             ComparisonRow(
                 label=style.label,
@@ -81,7 +82,7 @@ def estimate_group(
                 candidate=style.value(estimate.candidate),
                 change=style.difference(estimate.difference),
                 bounds=f"{style.difference(estimate.low)} to {style.difference(estimate.high)}",
-                figure=IntervalScale.around([interval]).draw(interval),
+                figure=scale.draw(interval),
                 controls=(MISSING,) * controls,
             )
         )
@@ -109,7 +110,7 @@ def _cost_group(before: NetworkCost, after: NetworkCost, controls: list[Candidat
 
     rows = [
         row("Parameters", lambda cost: cost.parameters, count),
-        row("Multiply-accumulates per row", lambda cost: cost.macs, count),
+        row("MACs per row", lambda cost: cost.macs, count),
         row("Bytes of weights", lambda cost: cost.weight_bytes, data_size),
         row("Input features read", lambda cost: cost.input_features, count),
         row("Latency, p50", lambda cost: cost.latency.p50_ms if cost.latency else None, milliseconds),

@@ -49,7 +49,7 @@ class Gate:
 
 def show_gate(report: CompactionReport) -> Gate:
     """The gate's section of ``report``."""
-    ordered = sorted(report.verdict.checks, key=lambda check: _ORDER.index(check.verdict))
+    ordered = sorted(report.verdict.checks, key=lambda check: (_is_slice(check), _ORDER.index(check.verdict)))
     rows = [_row(check) for check in ordered]
     counts = [(VERDICT_WORDS[v].lower(), sum(check.verdict is v for check in ordered)) for v in reversed(_ORDER)]
     return Gate(
@@ -70,6 +70,11 @@ def figure(value: float | None) -> str:
     if value == int(value) and abs(value) < 1e15:
         return number(value, 0)
     return number(value, 1) if abs(value) >= 1000 else f"{value:.4g}".replace("-", MINUS)
+
+
+def _is_slice(check: Check) -> bool:
+    """Slice checks come last: there can be hundreds, and they must not hide the overall ones."""
+    return check.check_id.startswith("S")
 
 
 def _row(check: Check) -> CheckRow:

@@ -10,6 +10,9 @@ from darwin_core.contracts import CompactionReport, LayerCost
 from darwin_core.reporting.figures import LayerShape, shape_plot
 from darwin_core.reporting.formatting import MISSING, count, relative_change, share
 
+_FOLLOWS = ("Normalization", "Activation", "PReLU")
+"""Kinds whose width is that of the layer before: drawn, they would only repeat it."""
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -29,7 +32,7 @@ class Layers:
 
     figure: Markup | None
     rows: tuple[LayerRow, ...]
-    without_cost: int
+    not_drawn: int
     sentence: str
 
 
@@ -58,12 +61,12 @@ def compare_layers(report: CompactionReport) -> Layers:
     """The layers of the reference and of the chosen network, paired by name."""
     pairs = _paired(report.search.reference_layers, report.search.chosen_layers)
     costly = [pair for pair in pairs if pair.costs_something]
-    drawn = [_shape(pair) for pair in costly]
+    drawn = [_shape(pair) for pair in costly if not pair.either.kind.endswith(_FOLLOWS)]
     label = f"Width of {len(drawn)} layers in the reference and in the candidate, from input to output"
     return Layers(
         figure=shape_plot(drawn, label) if drawn else None,
         rows=tuple(_row(pair) for pair in costly),
-        without_cost=len(pairs) - len(costly),
+        not_drawn=len(pairs) - len(drawn),
         sentence=_sentence(costly),
     )
 
@@ -110,7 +113,7 @@ def _row(pair: _Pair) -> LayerRow:
 def _shape(pair: _Pair) -> LayerShape:
     row = _row(pair)
     label = f"{row.name} ({row.kind}): width {row.units}; parameters {row.parameters}; MACs {row.macs}"
-    return LayerShape(_units(pair.reference), _units(pair.candidate), label)
+    return LayerShape(row.name, _units(pair.reference), _units(pair.candidate), label)
 
 
 def _sentence(pairs: list[_Pair]) -> str:

@@ -198,7 +198,7 @@ def _candidate(report: CompactionReport, record: CandidateRecord, style: MetricS
     chosen = record.candidate_id == report.search.chosen
     quality, before = _quality(record, style), _quality(report.search.reference, style)
     change = style.difference(quality - before) if quality is not None and before is not None else MISSING
-    flags = [("chosen", chosen), ("on the front", record.on_front), ("meets all requirements", record.feasible)]
+    flags = [("chosen", chosen), ("front", record.on_front), ("feasible", record.feasible)]
     remaining = record.cost.parameters / max(report.search.reference.cost.parameters, 1)
     return CandidateRow(
         candidate_id=record.candidate_id,

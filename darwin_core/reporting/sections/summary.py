@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from darwin_core.contracts import CompactionReport, Estimate, GateConfig, Severity, Verdict
 from darwin_core.reporting.formatting import (
     MISSING,
+    confidence_level,
     count,
     data_size,
     milliseconds,
@@ -42,6 +43,14 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """Something else to know; a serious one asks for action."""
+
+    text: str
+    serious: bool
+
+
+@dataclass(frozen=True)
 class Summary:
     """The top of the page."""
 
@@ -52,7 +61,7 @@ class Summary:
     reasons: tuple[str, ...]
     more_reasons: tuple[str, ...]
     tiles: tuple[Tile, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Remark, ...]
 
 
 def key_estimate(report: CompactionReport) -> Estimate | None:
@@ -96,7 +105,7 @@ def _deciding_bound(estimate: Estimate, gate: GateConfig) -> str:
     style = style_of(estimate.metric)
     rise_is_bad = style.higher_is_better is False
     side, bound = ("upper", estimate.high) if rise_is_bad else ("lower", estimate.low)
-    text = f"{100 * gate.confidence:g}\N{NARROW NO-BREAK SPACE}% {side} bound {style.difference(bound)}"
+    text = f"{confidence_level(gate.confidence)} {side} bound {style.difference(bound)}"
     margin = margin_of(estimate, gate)
     return text if margin is None else f"{text}, tolerated {style.difference(margin)}"
 
@@ -133,20 +142,23 @@ def _tiles(report: CompactionReport) -> tuple[Tile, ...]:
     return tuple(tile for tile in tiles if tile.value != MISSING)
 
 
-def _remarks(report: CompactionReport) -> tuple[str, ...]:
+def _remarks(report: CompactionReport) -> tuple[Remark, ...]:
     remarks = []
     findings = report.explanation.findings
     serious = [finding.title for finding in findings if finding.severity is Severity.HIGH]
     if serious:
-        remarks.append(f"Data: {plural(len(serious), 'finding')} of high severity. {'; '.join(serious[:3])}.")
+        titles = "; ".join(serious[:3])
+        remarks.append(Remark(f"Data: {plural(len(serious), 'finding')} of high severity. {titles}.", serious=True))
     elif findings:
-        remarks.append(f"Data: {plural(len(findings), 'finding')}, none of high severity.")
+        remarks.append(Remark(f"Data: {plural(len(findings), 'finding')}, none of high severity.", serious=False))
     unmet = [str(status.requirement) for status in report.verdict.requirements if not status.met]
     if unmet:
-        remarks.append(f"Requirements not met: {', '.join(unmet)}.")
+        remarks.append(Remark(f"Requirements not met: {', '.join(unmet)}.", serious=True))
     elif not report.search.feasible:
         missed = ", ".join(report.search.binding_requirements) or "see the search"
-        remarks.append(f"No candidate met every requirement in the search ({missed}); this is the nearest one.")
+        text = f"No candidate met every requirement in the search ({missed}); this is the nearest one."
+        remarks.append(Remark(text, serious=True))
     if report.verdict.look > 1:
-        remarks.append(f"This hold-out has now been looked at {plural(report.verdict.look, 'time')}.")
+        text = f"This hold-out has now been looked at {plural(report.verdict.look, 'time')}."
+        remarks.append(Remark(text, serious=False))
     return tuple(remarks)
