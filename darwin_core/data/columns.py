@@ -105,3 +105,19 @@ def describe(columns: Iterable[ColumnSchema], limit: int = 12) -> str:
     listed = [f"{column.name!r} ({column.kind})" for column in columns]
     rest = len(listed) - limit
     return ", ".join(listed[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def encoded_image_field(name: str, shape: tuple[int, ...]) -> pa.Field:
+    """The field of a column of encoded images, with (height, width, channels) in the metadata."""
+    text = ",".join(str(size) for size in shape)
+    return pa.field(name, pa.binary(), metadata={SHAPE_KEY: text.encode()})
+
+
+def column_schema(field: pa.Field) -> ColumnSchema:
+    """The contract's view of a canonical field."""
+    if is_bytes(field.type):
+        return ColumnSchema(name=field.name, kind=ColumnKind.IMAGE, shape=array_shape(field))
+    if pa.types.is_fixed_size_list(field.type):
+        shape = array_shape(field)
+        return ColumnSchema(name=field.name, kind=array_kind(shape, field.type.value_type), shape=shape)
+    return ColumnSchema(name=field.name, kind=scalar_kind(field.type) or ColumnKind.NUMBER)

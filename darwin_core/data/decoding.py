@@ -27,10 +27,10 @@ from darwin_core.data.decoders import (
     number_array,
     text_array,
 )
-from darwin_core.data.files import write_text_atomically
 from darwin_core.data.mapped import Array, MappedSplit, RowIds
 from darwin_core.data.parquet import iter_parquet, open_parquet, rows_per_batch
 from darwin_core.progress import Reporter, Tracker
+from darwin_core.storage import atomic_file, file_digest
 
 _LAYOUT = 1
 _SAVE_EVERY_SECONDS = 2.0
@@ -67,7 +67,7 @@ def map_split(
             )
             with reporter.track(f"Decoding {parquet_path.name}", file.metadata.num_rows) as tracker:
                 _decode_all(batches, file.metadata.num_rows, arrays, folder, tracker)
-            write_text_atomically(folder / "complete", "")
+            _write_text(folder / "complete", "")
     maps = {path.stem: np.load(path, mmap_mode="r") for path in folder.glob("*.npy")}
     return MappedSplit(
         inputs={item.input.name: maps[f"input_{position}"] for position, item in enumerate(bound)},
@@ -79,8 +79,7 @@ def map_split(
 
 
 def _key(path: Path, snapshot: Snapshot, inputs: Sequence[NetworkInput]) -> str:
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+    content = file_digest(path).sha256
     meaning = json.dumps(
         {
             "layout": _LAYOUT,
@@ -139,7 +138,7 @@ def _decode_all(
                 target[start:end] = array.decode(batch).reshape(-1, *array.row_shape)
             if time.monotonic() - saved_at > _SAVE_EVERY_SECONDS:
                 _flush(maps)
-                write_text_atomically(progress, str(end))
+                _write_text(progress, str(end))
                 saved_at = time.monotonic()
         start = end
         tracker.advance(batch.num_rows)
@@ -157,3 +156,8 @@ def _flush(maps: Sequence[Array]) -> None:
     for target in maps:
         if isinstance(target, np.memmap):
             target.flush()
+
+
+def _write_text(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode())

@@ -24,7 +24,7 @@ def open_parquet(path: Path, *, name: str | None = None) -> pq.ParquetFile:
         DataError: The file is empty, truncated, or no Parquet; ``name`` says what to call it.
     """
     try:
-        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False)
+        return pq.ParquetFile(path, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True)
     except (pa.ArrowInvalid, pa.ArrowIOError, OSError) as error:
         raise unreadable(name or str(path), error) from None
 
