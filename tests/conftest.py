@@ -1,0 +1,3 @@
+"""Fixtures that all tests share live in ``tests/support`` and are loaded here."""
+
+pytest_plugins = ["support.s3"]
