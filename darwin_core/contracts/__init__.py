@@ -30,6 +30,7 @@ from darwin_core.contracts.explanation import Explanation as Explanation
 from darwin_core.contracts.explanation import FeatureAttribution as FeatureAttribution
 from darwin_core.contracts.explanation import Finding as Finding
 from darwin_core.contracts.explanation import FindingKind as FindingKind
+from darwin_core.contracts.explanation import Findings as Findings
 from darwin_core.contracts.explanation import ImageExplanation as ImageExplanation
 from darwin_core.contracts.explanation import ReasonCode as ReasonCode
 from darwin_core.contracts.explanation import RowExplanation as RowExplanation

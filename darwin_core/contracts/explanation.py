@@ -23,7 +23,7 @@ class ReasonCode(Contract):
 
     feature: str
     value: str = Field(description="the row's own value, as text")
-    attribution: float = Field(description="signed: positive pushes towards the predicted class")
+    attribution: float = Field(description="signed, in the unit of the score: positive raises it")
     text: str = Field(description="e.g. 'PAY_0 = 2 raises the score (usual: 0)'")
 
 
@@ -85,6 +85,13 @@ class Finding(Contract):
     affected_rows: int | None = Field(default=None, ge=0)
     affected_ids: tuple[str, ...] = Field(default=(), description="at most 100 examples")
     suggestion: str = Field(description="what to do, as a sentence")
+
+
+class Findings(Document):
+    """The data findings on their own, for whoever reads nothing else."""
+
+    checks_run: tuple[str, ...] = Field(description="data checks that ran, also those that found nothing")
+    findings: tuple[Finding, ...] = Field(description="most severe first")
 
 
 class Explanation(Document):

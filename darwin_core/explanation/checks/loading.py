@@ -17,7 +17,7 @@ from darwin_core.data.labels import class_indices, label_numbers
 from darwin_core.data.parquet import iter_parquet, open_parquet, read_columns
 from darwin_core.explanation.checks.base import CheckedData, Fingerprints
 from darwin_core.explanation.checks.columns import Column
-from darwin_core.progress import Reporter
+from darwin_core.progress import Reporter, Tracker
 
 MAX_CELLS = 20_000_000
 """Sampled values held in memory (rows times columns); 160 MB of numbers."""
@@ -30,9 +30,12 @@ _SCALARS = frozenset({ColumnKind.NUMBER, ColumnKind.INTEGER, ColumnKind.BOOLEAN,
 
 @dataclass(frozen=True)
 class CheckSources:
-    """Local files of a snapshot that the checks may read; the sealed rows are present as a profile only."""
+    """Local files of a snapshot that the checks may read; the sealed rows are present as a profile only.
 
-    train: Path
+    The training side of the profiles and hashes is training and validation rows together, so ``parts`` names both.
+    """
+
+    parts: tuple[Path, ...]
     train_profile: SplitProfile
     test_profile: SplitProfile
     train_fingerprints: Path
@@ -56,12 +59,15 @@ def load_checked_data(
     """
     names = [column.name for column in snapshot.columns if column.kind in _SCALARS]
     kinds = {column.name: column.kind for column in snapshot.columns}
-    table = _sample(sources.train, [ROW_ID, snapshot.roles.label, *names], max_cells, reporter, seed)
+    rows = snapshot.train.rows + snapshot.validation.rows
+    read = [ROW_ID, snapshot.roles.label, *names]
+    chosen = _chosen_rows(rows, max(MIN_SAMPLE_ROWS, max_cells // len(read)), seed)
+    with reporter.track("Reading rows for the data checks", rows) as tracker:
+        table = _take(_batches(sources.parts, read), chosen, tracker)
     fingerprints = _read_fingerprints(sources.train_fingerprints, sources.test_fingerprints)
 
     def stream(wanted: Sequence[str]) -> Iterator[Mapping[str, Column]]:
-        file = open_parquet(sources.train)
-        for batch in iter_parquet(file, list(wanted), _BATCH_ROWS, name=sources.train.name):
+        for batch in _batches(sources.parts, wanted):
             yield {name: Column.from_arrow(name, kinds[name], batch[name]) for name in wanted}
 
     return CheckedData(
@@ -70,31 +76,35 @@ def load_checked_data(
         columns={name: Column.from_arrow(name, kinds[name], table[name]) for name in names},
         labels=_labels(table[snapshot.roles.label], snapshot),
         row_ids=table[ROW_ID].to_pylist(),
-        train_rows=snapshot.train.rows,
+        train_rows=rows,
         stream=stream,
         kinds=kinds,
         train_profile=sources.train_profile,
         test_profile=sources.test_profile,
         fingerprints=fingerprints,
-        train_labels=_labels_of(fingerprints.train_ids, sources.train, snapshot),
+        train_labels=_labels_of(fingerprints.train_ids, sources.parts, snapshot),
         seed=seed,
     )
 
 
-def _sample(path: Path, columns: Sequence[str], max_cells: int, reporter: Reporter, seed: int) -> pa.Table:
-    file = open_parquet(path)
-    rows = file.metadata.num_rows
-    wanted = max(MIN_SAMPLE_ROWS, max_cells // len(columns))
-    chosen = np.arange(rows)
-    if rows > wanted:
-        chosen = np.sort(np.random.default_rng(seed).choice(rows, wanted, replace=False))
+def _batches(parts: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    for path in parts:
+        yield from iter_parquet(open_parquet(path), list(columns), _BATCH_ROWS, name=path.name)
+
+
+def _chosen_rows(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def _take(batches: Iterator[pa.RecordBatch], chosen: NDArray[np.int64], tracker: Tracker) -> pa.Table:
     parts, start = [], 0
-    with reporter.track("Reading training rows for the data checks", rows) as tracker:
-        for batch in iter_parquet(file, list(columns), _BATCH_ROWS, name=path.name):
-            inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + batch.num_rows)]
-            parts.append(batch.take(pa.array(inside - start)))
-            start += batch.num_rows
-            tracker.advance(batch.num_rows)
+    for batch in batches:
+        inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + batch.num_rows)]
+        parts.append(batch.take(pa.array(inside - start)))
+        start += batch.num_rows
+        tracker.advance(batch.num_rows)
     return pa.Table.from_batches(parts)
 
 
@@ -105,9 +115,11 @@ def _labels(column: pa.ChunkedArray, snapshot: Snapshot) -> NDArray[np.int64] | 
     return label_numbers(array, lambda row: f"Row {row}").astype(np.float64)
 
 
-def _labels_of(row_ids: Sequence[str], path: Path, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
+def _labels_of(
+    row_ids: Sequence[str], parts: Sequence[Path], snapshot: Snapshot
+) -> NDArray[np.int64] | NDArray[np.float64]:
     """Labels of the training rows with these ids, in this order."""
-    table = read_columns(path, [ROW_ID, snapshot.roles.label])
+    table = pa.concat_tables([read_columns(path, [ROW_ID, snapshot.roles.label]) for path in parts])
     positions = pc.index_in(pa.array(row_ids, pa.string()), value_set=table[ROW_ID].combine_chunks())
     return _labels(table[snapshot.roles.label].take(positions), snapshot)
 

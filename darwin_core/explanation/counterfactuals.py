@@ -1,0 +1,142 @@
+"""The smallest change of a single column that flips a decision, searched over values that training rows really hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.contracts import Task
+from darwin_core.explanation.attribution.base import Floats, Inputs
+from darwin_core.explanation.attribution.features import Feature, FeatureMap, concatenate, count_rows, take
+from darwin_core.explanation.decisions import DecisionRule, show_effect
+from darwin_core.explanation.reasons import show_value
+
+ScoreRows = Callable[[Inputs], Floats]
+
+_VALUES = 24
+NO_SINGLE_CHANGE = "No change of a single column to a value seen in training flips the decision."
+
+
+@dataclass(frozen=True)
+class _Option:
+    """Another value of one column and how far it is from the row's own: 0 the same, 1 the far end of what occurs."""
+
+    feature: Feature
+    value: Any
+    distance: float
+
+
+class SingleChange:
+    """Searches for counterfactuals.
+
+    The distance of numbers is the share of training rows between both values. Changing text counts as one minus the
+    share of rows with the new value, so that common values are near and rare ones far.
+
+    Args:
+        features: The columns that the network reads.
+        background: Training rows, which supply the values to try.
+        rule: How scores become decisions.
+        score: The network.
+    """
+
+    def __init__(self, features: FeatureMap, background: Inputs, rule: DecisionRule, score: ScoreRows) -> None:
+        self._features = FeatureMap(tuple(f for f in features.features if features.values(background, f).ndim == 1))
+        self._background = background
+        self._rule = rule
+        self._score = score
+
+    def describe(self, row: Inputs) -> str | None:
+        """The smallest flipping change of a row (inputs with one row) as a sentence; None for regression."""
+        if self._rule.task is Task.REGRESSION or not self._features.features:
+            return None
+        before = self._score(row)
+        coarse = [option for f in self._features.features for option in self._options(f, row)]
+        nearest = self._nearest(row, before, coarse)
+        if nearest is None:
+            return NO_SINGLE_CHANGE
+        option, after = self._nearest(row, before, self._finer(row, nearest[0])) or nearest
+        return self._sentence(row, option, before, after)
+
+    def _options(self, feature: Feature, row: Inputs) -> list[_Option]:
+        values = self._features.values(self._background, feature)
+        own = self._features.values(row, feature)[0]
+        if values.dtype.kind not in "fiu":
+            distinct, counts = np.unique(values, return_counts=True)
+            frequent = np.argsort(-counts, kind="stable")[:_VALUES]
+            return [_Option(feature, distinct[i], 1 - counts[i] / len(values)) for i in frequent if distinct[i] != own]
+        known = np.sort(values[~np.isnan(values.astype(np.float64))])
+        if not known.size:
+            return []
+        tried = np.unique(np.quantile(known, np.linspace(0, 1, _VALUES), method="nearest"))
+        return _number_options(feature, known, own, tried)
+
+    def _finer(self, row: Inputs, found: _Option) -> list[_Option]:
+        """Values between the row's own and one that flips the decision; numbers only."""
+        values = self._features.values(self._background, found.feature)
+        if values.dtype.kind not in "fiu":
+            return []
+        own = self._features.values(row, found.feature)[0]
+        known = np.sort(values[~np.isnan(values.astype(np.float64))])
+        between = np.unique(known[(known >= min(own, found.value)) & (known <= max(own, found.value))])
+        if between.size > 4 * _VALUES:
+            between = between[np.linspace(0, between.size - 1, 4 * _VALUES).astype(int)]
+        return _number_options(found.feature, known, own, between)
+
+    def _nearest(self, row: Inputs, before: Floats, options: list[_Option]) -> tuple[_Option, Floats] | None:
+        if not options:
+            return None
+        changed = [
+            self._features.replace(row, o.feature, np.asarray([o.value], self._dtype(row, o.feature))) for o in options
+        ]
+        after = self._score(concatenate(changed))
+        flips = np.flatnonzero(self._rule.decided(after) != self._rule.decided(before)[0])
+        if not flips.size:
+            return None
+        best = min(flips, key=lambda index: options[index].distance)
+        return options[best], after[best : best + 1]
+
+    def _dtype(self, row: Inputs, feature: Feature) -> np.dtype[Any] | None:
+        dtype = row[feature.source].dtype
+        return dtype if dtype.kind in "fiu" else None
+
+    def _sentence(self, row: Inputs, option: _Option, before: Floats, after: Floats) -> str:
+        feature = option.feature
+        own = show_value(self._features.values(row, feature)[0], feature.kind)
+        other = show_value(option.value, feature.kind)
+        start = f"If {feature.name} were {other} instead of {own}, "
+        if before.ndim == 2:
+            was, becomes = self._rule.shown(before, 0), self._rule.shown(after, 0)
+            return f"{start}{becomes} would be predicted instead of {was}."
+        moved, side = ("fall", "below") if after[0] < before[0] else ("rise", "to or above")
+        return (
+            f"{start}the score would {moved} from {show_effect(float(before[0]))} to {show_effect(float(after[0]))}, "
+            f"{side} the alert threshold of {show_effect(self._rule.threshold)}."
+        )
+
+
+def draw_rows(inputs: Inputs, most: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """At most so many rows, drawn without replacement."""
+    rows = count_rows(inputs)
+    return take(inputs, np.sort(rng.choice(rows, min(most, rows), replace=False)))
+
+
+def _number_options(
+    feature: Feature, known: NDArray[Any], own: NDArray[Any] | float, tried: NDArray[Any]
+) -> list[_Option]:
+    place = float(_place(known, np.asarray([own]))[0])
+    return [
+        _Option(feature, value, abs(float(where) - place))
+        for value, where in zip(tried, _place(known, tried), strict=True)
+        if value != own
+    ]
+
+
+def _place(known: NDArray[Any], values: NDArray[Any]) -> Floats:
+    """Mid-rank of values among known ones, from 0 to 1; missing values stand in the middle."""
+    low, high = np.searchsorted(known, values, side="left"), np.searchsorted(known, values, side="right")
+    places = (low + high) / (2 * len(known))
+    return np.where(np.isnan(values.astype(np.float64)), 0.5, places)

@@ -1,0 +1,133 @@
+"""Explain networks on pictures: telling examples with both networks' attributions drawn over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from darwin_core.contracts import ImageExplanation, Task
+from darwin_core.explanation.attribution import Attributor, Occlusion, PathGradients
+from darwin_core.explanation.attribution.base import Floats, Targets
+from darwin_core.explanation.decisions import DecisionRule, show_effect
+from darwin_core.explanation.examples import telling_pictures, telling_rows
+from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
+from darwin_core.explanation.scoring import LogOdds, NetworkScorer
+from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, score_rows
+from darwin_core.progress import Reporter, Tracker
+
+MAX_PICTURES = 12
+_BACKGROUND = 32
+
+
+@dataclass(frozen=True)
+class PictureExplanation:
+    """What is known of two networks on pictures.
+
+    Attributes:
+        method: How it was found, as a sentence.
+        examples: Telling pictures.
+        agreement: Mean rank correlation of both networks' attribution maps.
+    """
+
+    method: str
+    examples: tuple[ImageExplanation, ...]
+    agreement: float
+
+
+def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PICTURES) -> PictureExplanation:
+    """Attribute the predictions for a few telling validation pictures to their pixels, for both networks.
+
+    Both networks are asked about the class that the candidate predicts, so that their maps can be compared.
+
+    Args:
+        subject: Networks and data.
+        reporter: Where progress goes.
+        most: Number of pictures at most.
+    """
+    scored = score_rows(subject, reporter)
+    rule = decision_rule(subject, scored.candidate)
+    positions = _choose(rule, scored, most)
+    name = subject.bound[0].input.name
+    pictures = subject.validation.take(scored.rows[positions]).inputs[name]
+    targets = rule.targets(scored.candidate[positions])
+    attributor, uses_odds = _attributor(subject, name)
+    with reporter.track("Attributing decisions to pixels", total=2 * len(positions)) as tracker:
+        reference, candidate = (
+            _maps(network, attributor, {network.inputs[0]: pictures}, targets, tracker, uses_odds and rule.classes)
+            for network in (subject.reference, subject.candidate)
+        )
+    raw = subject.validation.inputs[name][scored.rows[positions]]
+    scale = "log-odds" if uses_odds and rule.classes else "score"
+    return PictureExplanation(
+        method=f"{attributor.method}, of the {scale} behind {rule.scale}",
+        examples=tuple(
+            _example(subject, rule, scored, int(position), pixels, (candidate[row], reference[row]))
+            for row, (position, pixels) in enumerate(zip(positions, to_pixels(raw), strict=True))
+        ),
+        agreement=_agreement(reference, candidate),
+    )
+
+
+def _attributor(subject: Subject, name: str) -> tuple[Attributor, bool]:
+    """Path gradients where both networks can be differentiated by their pixels, occlusion otherwise."""
+    if not (subject.reference.is_differentiable and subject.candidate.is_differentiable):
+        return Occlusion(), False
+    drawn = np.sort(subject.rng(4).permutation(subject.train.rows)[:_BACKGROUND])
+    return PathGradients(subject.train.take(drawn).inputs[name], seed=subject.seed), True
+
+
+def _maps(
+    network: NetworkScorer,
+    attributor: Attributor,
+    inputs: dict[str, NDArray[Any]],
+    targets: Targets | None,
+    tracker: Tracker,
+    uses_odds: object,
+) -> Floats:
+    scorer = LogOdds(network) if uses_odds else network
+    return attributor.attribute(scorer, inputs, targets, tracker).values
+
+
+def _choose(rule: DecisionRule, scored: ScoredRows, most: int) -> NDArray[np.int64]:
+    if rule.task is Task.REGRESSION:
+        return telling_rows(rule, scored.candidate, scored.reference, each=most // 2)[:most]
+    confidence = scored.candidate
+    if confidence.ndim == 2:
+        confidence = confidence.max(axis=1)
+    else:
+        confidence = np.where(confidence >= rule.threshold, confidence, 1 - confidence)
+    return telling_pictures(
+        rule.decided(scored.candidate), rule.decided(scored.reference), scored.labels.astype(np.int64), confidence, most
+    )
+
+
+def _example(
+    subject: Subject,
+    rule: DecisionRule,
+    scored: ScoredRows,
+    position: int,
+    pixels: NDArray[np.uint8],
+    maps: tuple[Floats, Floats],
+) -> ImageExplanation:
+    label = scored.labels[position]
+    return ImageExplanation(
+        row_id=subject.validation.row_ids[int(scored.rows[position])],
+        label=rule.classes[int(label)] if rule.classes else show_effect(float(label)),
+        predicted=rule.shown(scored.candidate, position),
+        score=rule.score(scored.candidate, position),
+        picture=picture_uri(pixels),
+        attribution=overlay_uri(pixels, maps[0]),
+        reference_attribution=overlay_uri(pixels, maps[1]),
+    )
+
+
+def _agreement(reference: Floats, candidate: Floats) -> float:
+    """Mean over pictures of Spearman's correlation of both maps."""
+    ranks = [rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (reference, candidate)]
+    centred = [each - each.mean(axis=1, keepdims=True) for each in ranks]
+    norms = np.sqrt((centred[0] ** 2).sum(axis=1) * (centred[1] ** 2).sum(axis=1))
+    return float(((centred[0] * centred[1]).sum(axis=1) / np.maximum(norms, 1e-12)).mean())

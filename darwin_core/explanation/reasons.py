@@ -1,0 +1,110 @@
+"""Reason codes: a row's contributions in plain words, with the row's value and what is usual."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.contracts import ColumnKind, ReasonCode
+from darwin_core.explanation.attribution.base import Floats, Inputs
+from darwin_core.explanation.attribution.features import Feature, FeatureMap, take
+from darwin_core.explanation.checks.columns import show_number
+from darwin_core.explanation.decisions import show_effect
+
+_NEGLIGIBLE = 0.02
+"""Contributions below this share of the row's total are no reason."""
+
+
+def show_value(value: Any, kind: ColumnKind) -> str:
+    """A feature's value as text."""
+    if isinstance(value, bytes | str):
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        return text or "missing"
+    array = np.asarray(value)
+    if array.size != 1:
+        return "(array)"
+    number = float(array.reshape(-1)[0])
+    if np.isnan(number):
+        return "missing"
+    if kind is ColumnKind.TIME:
+        return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%d %H:%M")
+    if kind is ColumnKind.BOOLEAN:
+        return "yes" if number else "no"
+    return show_number(number)
+
+
+@dataclass(frozen=True)
+class UsualValues:
+    """What training rows usually hold: the median of numbers (a value that occurs), the most frequent text."""
+
+    shown: dict[str, str]
+
+    @classmethod
+    def of(cls, features: FeatureMap, background: Inputs) -> UsualValues:
+        """Usual values of the background rows."""
+        return cls({f.name: show_value(_usual(features.values(background, f)), f.kind) for f in features.features})
+
+
+def reason_codes(
+    features: FeatureMap,
+    usual: UsualValues,
+    inputs: Inputs,
+    row: int,
+    contributions: Floats,
+    subject: str,
+    most: int = 4,
+) -> tuple[ReasonCode, ...]:
+    """The strongest reasons of one row, strongest first.
+
+    Args:
+        features: The columns that the contributions belong to.
+        usual: What is usual.
+        inputs: Rows.
+        row: Which of them.
+        contributions: (features,) the row's attribution.
+        subject: What is raised or lowered, e.g. ``the score``.
+        most: Number of reasons at most.
+    """
+    own = take(inputs, slice(row, row + 1))
+    total = float(np.abs(contributions).sum())
+    order = np.argsort(-np.abs(contributions), kind="stable")[:most]
+    reasons = []
+    for index in order:
+        amount = float(contributions[index])
+        if abs(amount) <= _NEGLIGIBLE * total:
+            break
+        feature = features.features[index]
+        value = show_value(features.values(own, feature)[0], feature.kind)
+        reasons.append(
+            ReasonCode(
+                feature=feature.name,
+                value=value,
+                attribution=amount,
+                text=_sentence(feature, value, usual.shown[feature.name], amount, subject),
+            )
+        )
+    return tuple(reasons)
+
+
+def _sentence(feature: Feature, value: str, usual: str, amount: float, subject: str) -> str:
+    direction = "raises" if amount > 0 else "lowers"
+    compared = "which is usual" if value == usual else f"usual is {usual}"
+    is_word = value == "missing"
+    statement = f"{feature.name} is missing" if is_word else f"{feature.name} = {value}"
+    return f"{statement} {'and ' if is_word else ''}{direction} {subject} by {show_effect(abs(amount))}; {compared}"
+
+
+def _usual(values: NDArray[Any]) -> Any:
+    if values.dtype.kind == "f" and values.ndim == 1:
+        known = values[~np.isnan(values)]
+        return np.quantile(known, 0.5, method="lower") if known.size * 2 >= values.size else np.nan
+    if values.dtype.kind in "iu" and values.ndim == 1:
+        return np.quantile(values, 0.5, method="lower")
+    if values.ndim > 1:
+        return values[0]
+    distinct, counts = np.unique(values, return_counts=True)
+    return distinct[np.argmax(counts)]

@@ -1,0 +1,103 @@
+"""What is explained: both networks, the rows they are explained on, and the training rows they are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darwin_core.contracts import OutputKind, Snapshot, Task
+from darwin_core.data import MappedSplit
+from darwin_core.data.binding import BoundInput
+from darwin_core.evaluation.ranking import alert_capacity
+from darwin_core.explanation.attribution.base import Floats
+from darwin_core.explanation.decisions import DecisionRule
+from darwin_core.explanation.scoring import NetworkScorer
+from darwin_core.progress import Reporter
+
+MAX_SCORED_ROWS = 20_000
+_BATCH_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything an explanation needs.
+
+    Attributes:
+        snapshot: Roles, columns, classes.
+        kind: How to read the outputs of both networks.
+        reference: The reference.
+        candidate: The candidate; reads the same inputs or fewer.
+        bound: The reference's inputs with their columns.
+        train: Training rows, as the networks read them.
+        validation: Validation rows, the ones that are explained.
+        alert_budget: Share of rows that become alerts, for two classes.
+        seed: Seed of everything random.
+    """
+
+    snapshot: Snapshot
+    kind: OutputKind
+    reference: NetworkScorer
+    candidate: NetworkScorer
+    bound: tuple[BoundInput, ...]
+    train: MappedSplit
+    validation: MappedSplit
+    alert_budget: float
+    seed: int
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        """Random numbers for one purpose."""
+        return np.random.default_rng([self.seed, purpose])
+
+    @property
+    def is_pictures(self) -> bool:
+        """Whether both networks read one picture and nothing else."""
+        return len(self.bound) == 1 and len(self.bound[0].input.shape) == 3
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Validation rows with both networks' scores.
+
+    Attributes:
+        rows: Positions in the validation part, ascending.
+        labels: (rows,) class index or value.
+        reference: Scores, (rows,) or (rows, classes).
+        candidate: Scores.
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[Any]
+    reference: Floats
+    candidate: Floats
+
+
+def score_rows(subject: Subject, reporter: Reporter) -> ScoredRows:
+    """Score the validation rows, or a sample of at most MAX_SCORED_ROWS, with both networks."""
+    total = subject.validation.rows
+    rows = np.arange(total)
+    if total > MAX_SCORED_ROWS:
+        rows = np.sort(subject.rng(1).choice(total, MAX_SCORED_ROWS, replace=False))
+    labels, reference, candidate = [], [], []
+    with reporter.track("Scoring validation rows", total=len(rows)) as tracker:
+        for start in range(0, len(rows), _BATCH_ROWS):
+            batch = subject.validation.take(rows[start : start + _BATCH_ROWS])
+            labels.append(batch.labels)
+            reference.append(subject.reference.scores(batch.inputs))
+            candidate.append(subject.candidate.scores(batch.inputs))
+            tracker.advance(len(batch.labels))
+    return ScoredRows(rows, np.concatenate(labels), np.concatenate(reference), np.concatenate(candidate))
+
+
+def decision_rule(subject: Subject, scores: Floats) -> DecisionRule:
+    """The rule that turns a network's scores into decisions.
+
+    With two classes the threshold is the lowest score that still fits the alert budget on these rows.
+    """
+    rule = DecisionRule(subject.kind.task, subject.snapshot.classes, subject.snapshot.roles.label)
+    if subject.kind.task is not Task.BINARY:
+        return rule
+    alerts = max(1, alert_capacity(len(scores), subject.alert_budget))
+    return replace(rule, threshold=float(np.sort(scores)[-alerts]))

@@ -1,0 +1,170 @@
+"""explain: how both networks decide, what is wrong with the data, and the report.
+
+Validation rows are explained against training rows; the sealed rows are known by their profile and hashes only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from darwin_core.contracts import (
+    ArtifactKind,
+    ArtifactRef,
+    CompactionReport,
+    Evaluation,
+    ExplainRequest,
+    Explanation,
+    Finding,
+    Findings,
+    SearchRecord,
+    Severity,
+    Snapshot,
+    SplitProfile,
+    VerdictDocument,
+)
+from darwin_core.data import bind_inputs, map_split
+from darwin_core.data.files import write_text_atomically
+from darwin_core.explanation.amplification import with_network_use
+from darwin_core.explanation.checks import run_checks
+from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
+from darwin_core.explanation.images import explain_pictures
+from darwin_core.explanation.scoring import NetworkScorer
+from darwin_core.explanation.subject import Subject
+from darwin_core.explanation.tables import explain_table, write_attributions
+from darwin_core.networks import load_network, network_inputs, output_kind
+from darwin_core.reporting import render_report
+from darwin_core.steps.context import StepContext
+from darwin_core.steps.provenance import provenance
+
+_BEHAVIOUR = "behaviour.json"
+_ATTRIBUTIONS = "row_attributions.parquet"
+
+
+def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
+    """Run the step; the fields of ExplainResult come back.
+
+    Raises:
+        BindingError: The columns do not fit the network's inputs.
+        NetworkError: A network cannot be loaded safely.
+        IntegrityError: A stored document is not the one it was made for.
+    """
+    snapshot = context.read_document(request.snapshot, Snapshot)
+    verdict = context.read_document(request.verdict_document, VerdictDocument)
+    behaviour = _behaviour(request, context, snapshot, verdict)
+    findings, checks = _check_data(request, context, snapshot, behaviour)
+    explanation = behaviour.model_copy(
+        update={
+            "findings": findings,
+            "checks_run": checks,
+            "row_attributions": _stored_attributions(context),
+        }
+    )
+    documents = Findings(checks_run=checks, findings=findings)
+    report = CompactionReport(
+        title=request.title,
+        provenance=provenance(context, _inputs(request, snapshot)),
+        snapshot=snapshot,
+        search=context.read_document(request.search_record, SearchRecord),
+        evaluation=context.read_document(request.evaluation, Evaluation),
+        verdict=verdict,
+        explanation=explanation,
+    )
+    context.write_document(report, context.uri("report.json"), ArtifactKind.REPORT)
+    page = render_report(report).encode()
+    return {
+        "explanation": context.write_document(explanation, context.uri("explanation.json"), ArtifactKind.EXPLANATION),
+        "findings": context.write_document(documents, context.uri("findings.json"), ArtifactKind.FINDINGS),
+        "report": context.write_bytes(page, context.uri("report.html"), ArtifactKind.REPORT),
+        "finding_count": len(findings),
+        "high_severity_count": sum(finding.severity is Severity.HIGH for finding in findings),
+    }
+
+
+def _behaviour(
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
+) -> Explanation:
+    """The explanation without findings, computed once: a step that was killed later finds it in its work folder."""
+    done = context.workdir / _BEHAVIOUR
+    if done.exists():
+        return Explanation.from_json(done.read_bytes(), origin=str(done))
+    subject = _subject(request, context, snapshot, verdict)
+    if subject.is_pictures:
+        pictures = explain_pictures(subject, context.reporter)
+        found = Explanation(
+            method=f"{pictures.method}; both networks' maps agree with a mean rank correlation of "
+            f"{pictures.agreement:.2f}",
+            rows=len(pictures.examples),
+            image_examples=pictures.examples,
+        )
+    else:
+        table = explain_table(subject, request.rows, context.reporter)
+        write_attributions(table, context.workdir / _ATTRIBUTIONS)
+        found = Explanation(
+            method=table.method,
+            rows=len(table.row_ids),
+            features=table.features,
+            rank_overlap=table.rank_overlap,
+            row_examples=table.examples,
+        )
+    write_text_atomically(done, found.to_json())
+    return found
+
+
+def _subject(request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument) -> Subject:
+    path = context.fetch(snapshot.reference)
+    reference, candidate = load_network(path), load_network(context.fetch(request.candidate))
+    kind = output_kind(reference, path)
+    inputs = network_inputs(reference)
+    train, validation = (
+        map_split(context.fetch(part.data), snapshot, inputs, context.cache_dir, context.reporter)
+        for part in (snapshot.train, snapshot.validation)
+    )
+    return Subject(
+        snapshot=snapshot,
+        kind=kind,
+        reference=NetworkScorer(reference, kind),
+        candidate=NetworkScorer(candidate, kind),
+        bound=bind_inputs(inputs, snapshot.columns),
+        train=train,
+        validation=validation,
+        alert_budget=verdict.gate.alert_budget,
+        seed=request.seed,
+    )
+
+
+def _check_data(
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, behaviour: Explanation
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    train = context.read_document(snapshot.train_profile, SplitProfile)
+    test = context.read_document(snapshot.test_profile, SplitProfile)
+    sources = CheckSources(
+        parts=(context.fetch(snapshot.train.data), context.fetch(snapshot.validation.data)),
+        train_profile=train,
+        test_profile=test,
+        train_fingerprints=context.fetch(train.fingerprints),
+        test_fingerprints=context.fetch(test.fingerprints),
+    )
+    data = load_checked_data(snapshot, sources, context.reporter, seed=request.seed)
+    findings, checks = run_checks(data, context.reporter)
+    return with_network_use(findings, behaviour.features), checks
+
+
+def _stored_attributions(context: StepContext) -> ArtifactRef | None:
+    path = context.workdir / _ATTRIBUTIONS
+    return context.upload(path, context.uri(path.name), ArtifactKind.TABLE) if path.exists() else None
+
+
+def _inputs(request: ExplainRequest, snapshot: Snapshot) -> dict[str, ArtifactRef]:
+    return {
+        "snapshot": request.snapshot,
+        "reference": snapshot.reference,
+        "candidate": request.candidate,
+        "train": snapshot.train.data,
+        "validation": snapshot.validation.data,
+        "test": snapshot.test.data,
+        "search_record": request.search_record,
+        "insights": request.insights,
+        "evaluation": request.evaluation,
+        "verdict": request.verdict_document,
+        "predictions": request.predictions,
+    }
