@@ -24,6 +24,11 @@ from darwin_core.evaluation.checks import (
 from darwin_core.evaluation.comparison import Comparison
 from darwin_core.evaluation.drift import Drift
 
+_NO_THRESHOLD = (
+    "No threshold on quality is configured for this task, and what nobody asked for cannot be blessed: set a margin of "
+    "the gate or a requirement on quality."
+)
+
 
 @dataclass(frozen=True)
 class AlertEvidence:
@@ -118,11 +123,7 @@ def combine(checks: Sequence[Check]) -> tuple[Verdict, tuple[str, ...]]:
     reasons = [f"{check.check_id}: {check.reason}" for check in binding if check.verdict is verdict]
     if not any(_shows_quality(check) for check in checks):
         verdict = worst([verdict, Verdict.INSUFFICIENT_EVIDENCE])
-        reasons = [
-            "No threshold on quality is configured for this task, and what nobody asked for cannot be blessed: set a "
-            "margin of the gate or a requirement on quality.",
-            *(reasons if verdict is Verdict.FAIL else ()),
-        ]
+        reasons = [_NO_THRESHOLD, *(reasons if verdict is Verdict.FAIL else ())]
     if verdict is Verdict.FAIL:
         reasons += [
             f"{check.check_id}: {check.reason}" for check in binding if check.verdict is Verdict.INSUFFICIENT_EVIDENCE
