@@ -1,0 +1,3 @@
+"""Fixtures of these tests."""
+
+from support.stores import place as place
