@@ -25,8 +25,9 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """The last thing the step said."""
-        return self.tail[-1] if self.tail else "it said nothing"
+        """The last words of the step; the frames that some libraries draw around their messages are no words."""
+        spoken = (line.strip(" │╭╮╰╯─") for line in reversed(self.tail))
+        return next(filter(None, spoken), "it said nothing")
 
 
 class StepLauncher(ABC):

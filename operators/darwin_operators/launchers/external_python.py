@@ -29,7 +29,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 # The engine opens networks that others made: it must not see Airflow's secrets. The rest would make the other
 # interpreter import this environment's packages.
-_WITHHELD_PREFIXES: Final = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_", "_AIRFLOW")
+_WITHHELD_PREFIXES: Final = ("AIRFLOW", "_AIRFLOW")
 _WITHHELD: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP"})
 
 
@@ -152,10 +152,11 @@ def _variable(name: str) -> str | None:
 
 def _pump(stream: IO[str] | None, say: Callable[[str], None]) -> threading.Thread:
     """Pass every line on as it comes, without holding up the wait for the process."""
+    assert stream is not None
 
     def run() -> None:
-        with suppress(ValueError):  # closed while reading
-            for line in stream or ():
+        with stream:
+            for line in stream:
                 if line.strip():
                     say(line.rstrip())
 

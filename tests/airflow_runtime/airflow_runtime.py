@@ -1,0 +1,171 @@
+"""A real Airflow on loopback: API server, scheduler, DAG processor and triggerer, each in its own process group."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import requests
+from airflow_rest import AirflowRest, wait_until
+
+USER = "admin"
+START_SECONDS = 240
+_PR_SET_PDEATHSIG = 1
+
+PARTS = {
+    "api-server": ("api-server", "--host", "127.0.0.1", "--port", "{port}", "--workers", "1"),
+    "scheduler": ("scheduler", "--skip-serve-logs"),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer", "--skip-serve-logs"),
+}
+
+
+class AirflowRuntime:
+    """A running Airflow.
+
+    Attributes:
+        home: Its folder; logs of the four parts lie in ``home/parts``.
+        password: Of the user ``admin``.
+        url: Of the API server.
+        rest: A client that is logged in.
+    """
+
+    def __init__(self, home: Path, url: str, password: str, rest: AirflowRest) -> None:
+        self.home = home
+        self.url = url
+        self.password = password
+        self.rest = rest
+
+
+@contextmanager
+def running_airflow(home: Path, dags: Path, environment: Mapping[str, str] | None = None) -> Iterator[AirflowRuntime]:
+    """Start all four parts and stop them again, whatever happens in the block.
+
+    Args:
+        home: An empty folder for database, configuration and logs.
+        dags: The DAGs folder.
+        environment: What to set beside Airflow's own settings.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    port, password = free_port(), secrets.token_hex(8)
+    settings = os.environ | airflow_settings(home, dags, port, password) | dict(environment or {})
+    logs = home / "parts"
+    logs.mkdir()
+    subprocess.run(airflow_command("db", "migrate"), env=settings, check=True, capture_output=True, timeout=300)
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as stack:
+        for name, arguments in PARTS.items():
+            command = airflow_command(*(text.format(port=port) for text in arguments))
+            stack.enter_context(_running_part(command, settings, logs / f"{name}.log"))
+        wait_until(lambda: _is_healthy(url), START_SECONDS, f"Airflow at {url} (logs in {logs})")
+        yield AirflowRuntime(home, url, password, AirflowRest(url, USER, password))
+
+
+def airflow_settings(home: Path, dags: Path, port: int, password: str) -> dict[str, str]:
+    """Environment variables of an Airflow with SQLite and LocalExecutor that listens on loopback only."""
+    passwords = home / "passwords.json"
+    passwords.write_text(json.dumps({USER: password}))
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_hex(32),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(64),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": "127.0.0.1",
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def airflow_command(*arguments: str) -> list[str]:
+    """A command line of the Airflow that belongs to this interpreter."""
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _running_part(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,
+        )
+    try:
+        yield
+        assert process.poll() is None, f"{command[3]} had ended with {process.returncode}: see {log}"
+    finally:
+        _stop_tree(process)
+
+
+def _stop_tree(process: subprocess.Popen[bytes]) -> None:
+    """Stop a part, its process group, and children that made groups of their own (tasks and their engines)."""
+    tree = [process.pid, *_descendants(process.pid)]
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(15)
+    for pid in tree:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _descendants(pid: int) -> list[int]:
+    """Process ids below ``pid``, read from /proc."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *_descendants(child)]
+    return found
+
+
+_LIBC = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        answer = requests.get(f"{url}/api/v2/monitor/health", timeout=10, proxies={"http": "", "https": ""})
+        parts = answer.json()
+    except (requests.RequestException, ValueError):
+        return False
+    wanted = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+    return all((parts.get(part) or {}).get("status") == "healthy" for part in wanted)
