@@ -10,6 +10,7 @@ from darwin_core.dependency.graph import analyse as analyse
 from darwin_core.dependency.groups import DependencyGroup as DependencyGroup
 from darwin_core.dependency.importance import magnitude_importance as magnitude_importance
 from darwin_core.dependency.importance import uniform_widths as uniform_widths
+from darwin_core.dependency.inspection import inspect_network as inspect_network
 from darwin_core.dependency.narrowing import narrow as narrow
 from darwin_core.dependency.probing import ProbePoint as ProbePoint
 from darwin_core.dependency.tracing import CallTracer as CallTracer

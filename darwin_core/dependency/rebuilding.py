@@ -15,7 +15,7 @@ OperationFor = Callable[[Call], keras.Operation]
 IsDead = Callable[[int], bool]
 
 
-def rebuild(wiring: Wiring, operation_for: OperationFor, is_dead: IsDead = lambda tensor: False) -> keras.Model:
+def rebuild(wiring: Wiring, operation_for: OperationFor, is_dead: IsDead = lambda _: False) -> keras.Model:
     """Call the operations in the order of the wiring on fresh inputs.
 
     Args:

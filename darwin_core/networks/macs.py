@@ -76,7 +76,7 @@ def _fallback(call: CallShapes) -> int:
     layers.PReLU,
     layers.Attention,
 )
-def _nothing(call: CallShapes) -> int:
+def _nothing(_: CallShapes) -> int:
     return 0
 
 
@@ -113,7 +113,7 @@ def _einsum_dense(call: CallShapes) -> int:
     seen, kernel = left.split(",")
     sizes = dict(zip(kernel, call.weight(call.layer.kernel), strict=True))
     shared = [label for label in seen if label in sizes]
-    rows = math.prod(size or 1 for size in call.inputs[0][1:]) // math.prod(sizes[label] for label in shared)
+    rows: int = math.prod(size or 1 for size in call.inputs[0][1:]) // math.prod(sizes[label] for label in shared)
     return rows * math.prod(sizes.values())
 
 

@@ -76,7 +76,7 @@ def weight_width(weight: Any) -> int:
 
 def layer_bytes(operation: keras.Operation) -> int:
     """Bytes of a layer's weights and lookup table."""
-    numbers = sum(math.prod(weight.shape) * weight_width(weight) for weight in weights_of(operation))
+    numbers: int = sum(math.prod(weight.shape) * weight_width(weight) for weight in weights_of(operation))
     return numbers + table_bytes(operation)
 
 

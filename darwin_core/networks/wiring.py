@@ -89,6 +89,11 @@ class Wiring:
         return {call.name: call.operation for call in self.calls}
 
 
+def input_name(tensor: keras.KerasTensor) -> str:
+    """Name of a network input: its Input layer's, which the file keeps (a tensor without a name gets a new one)."""
+    return str(tensor._keras_history.operation.name)
+
+
 def is_graph(operation: object) -> bool:
     """True for a network whose graph can be read: Functional or Sequential, without a ``call`` of its own."""
     return isinstance(operation, keras.Model) and (
@@ -124,7 +129,7 @@ def read_wiring(model: keras.Model) -> Wiring:
         name=model.name,
         calls=tuple(reader.calls),
         tensors=tuple(reader.tensors),
-        inputs={tensor.name: index for tensor, index in zip(model.inputs, inputs, strict=True)},
+        inputs={input_name(tensor): index for tensor, index in zip(model.inputs, inputs, strict=True)},
         input_structure=keras.tree.map_structure(lambda tensor: TensorRef(bound[id(tensor)]), input_structure),
         output_structure=keras.tree.map_structure(lambda tensor: to_ref[id(tensor)], output_structure),
         nested=reader.nested,

@@ -43,7 +43,8 @@ def _couple_groups(call: CallTracer, source: Ids, filters: Ids) -> Ids:
         return call.fixed(inputs.shape[1], "a group of a grouped convolution is kept or removed as one")
     for block in (inputs, outputs):
         _couple_all(call, block)
-    return inputs[0]
+    shared: Ids = inputs[0]
+    return shared
 
 
 def _couple_all(call: CallTracer, rows: Ids) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from keras import layers
 
 from darwin_core.dependency.ids import Ids
@@ -47,15 +46,13 @@ def einsum_dense(call: CallTracer) -> Channels | tuple[Channels, ...]:
     read = next((label for label in reversed(source) if label in kernel), None)
     if read is None or read in result:
         return call.give_up(f"its equation {layer.equation} mixes no channels")
-    running: dict[str, Ids] = {
-        read: call.along(source.index(read)),
-        produced[-1]: call.produce(call.output_shape()[-1]),
-    }
+    units = call.produce(call.output_shape()[-1] or 1)
+    running: dict[str, Ids] = {read: call.along(source.index(read)), produced[-1]: units}
     call.weight(layer.kernel, *(running.get(label) for label in kernel))
     if layer.bias is not None:
         call.weight(layer.bias, *_bias_axes(layer, result, running))
-    call.resize(output_shape=_with_last(tuple(layer.partial_output_shape), running[produced[-1]]))
-    return call.last(running[produced[-1]])
+    call.resize(output_shape=_with_last(tuple(layer.partial_output_shape), units))
+    return call.last(units)
 
 
 def _bias_axes(layer: Any, result: str, running: dict[str, Ids]) -> list[Ids | None]:
@@ -70,8 +67,3 @@ def _with_last(shape: tuple[int | None, ...], ids: Ids) -> Any:
         return (*shape[:-1], count(ids))
 
     return resized
-
-
-def blocks(ids: Ids, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Ids as ``count`` consecutive blocks of equal length, shape (count, len(ids) / count)."""
-    return ids.reshape(count, -1)

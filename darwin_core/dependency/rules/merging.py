@@ -27,9 +27,9 @@ def merge(call: CallTracer) -> Channels | tuple[Channels, ...]:
     """Couple inputs that are broadcast against each other; lower ranks get axes of size 1 after the batch axis."""
     rank = len(call.output_shape())
     axes = {_lifted(channels, len(call.input_shape(i)), rank) for i, channels in enumerate(call.inputs)}
-    if len(axes) > 1 or None in axes:
-        return call.give_up("it joins tensors whose channels run along different axes")
     axis = axes.pop()
+    if axes or axis is None:
+        return call.give_up("it joins tensors whose channels run along different axes")
     width = call.output_shape()[axis]
     if any(len(channels.ids) not in (1, width) for channels in call.inputs):
         return call.give_up("it joins tensors of different widths")

@@ -1,0 +1,64 @@
+"""The process that measures latency: ``python -m darwin_core.networks.latency_probe MODEL NPZ THREADS CALLS WARMUP``.
+
+Prints a `Latency` as JSON on its last line.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from darwin_core.contracts import Latency
+from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
+from darwin_core.networks.loading import load_network
+from darwin_core.networks.wiring import read_wiring
+
+_MAX_ROWS = 64
+
+
+def probe(model: keras.Model, inputs: Mapping[str, NDArray[Any]], calls: int, warmup: int) -> NDArray[np.float64]:
+    """Milliseconds of each timed call."""
+    given, wiring = network_inputs(model), read_wiring(model)
+    signature = {item.name: tf.TensorSpec((1, *item.shape), item.dtype) for item in given}
+
+    def forward(values: dict[str, tf.Tensor]) -> tf.Tensor:
+        return keras.tree.flatten(model(as_structure(wiring, values), training=False))[0]
+
+    count = min(_MAX_ROWS, len(inputs[given[0].name]))
+    rows = [{item.name: as_tensor(item, inputs[item.name][row : row + 1]) for item in given} for row in range(count)]
+    run = tf.function(forward, input_signature=[signature]).get_concrete_function()
+    for call in range(warmup):
+        run(rows[call % count])
+    gc.disable()
+    taken = np.empty(calls)
+    for call in range(calls):
+        values = rows[call % count]
+        started = time.perf_counter_ns()
+        run(values).numpy()
+        taken[call] = (time.perf_counter_ns() - started) / 1e6
+    return taken
+
+
+def main(model_path: str, inputs_path: str, threads: str, calls: str, warmup: str) -> None:
+    """Measure and print."""
+    tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    with np.load(Path(inputs_path), allow_pickle=False) as file:
+        inputs = {name: file[name] for name in file.files}
+    taken = probe(load_network(model_path), inputs, int(calls), int(warmup))
+    p50, p95, p99 = np.percentile(taken, [50, 95, 99])
+    latency = Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, batch_size=1, threads=int(threads), calls=int(calls))
+    sys.stdout.write(latency.model_dump_json() + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
