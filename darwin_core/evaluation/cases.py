@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from darwin_core.contracts import Task
 from darwin_core.evaluation.ranking import Floats
 
+_BLOCK_ROWS = 65_536
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -71,12 +73,14 @@ class Answers:
     predicted: NDArray[np.int64]
 
     @classmethod
-    def from_scores(cls, task: Task, scores: NDArray[np.generic]) -> Answers:
-        """Read what ``to_scores`` gives: (n,) for binary and regression, (n, classes) for multiclass."""
-        values = np.asarray(scores, np.float64)
+    def from_scores(cls, task: Task, scores: NDArray[Any]) -> Answers:
+        """Read what ``to_scores`` gives: (n,) for binary and regression, (n, classes) for multiclass.
+
+        A score that is no number counts as the lowest possible answer, never as an alert.
+        """
         if task is Task.MULTICLASS:
-            top = values.argmax(axis=1)
-            return cls(values[np.arange(len(top)), top], top.astype(np.int64))
+            return _top_classes(scores)
+        values = np.nan_to_num(np.asarray(scores, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         decided = values >= 0.5 if task is Task.BINARY else np.zeros(len(values))
         return cls(values, decided.astype(np.int64))
 
@@ -87,3 +91,14 @@ class Answers:
 
 def _renumbered(index: NDArray[np.int64] | None, mask: NDArray[np.bool_]) -> NDArray[np.int64] | None:
     return None if index is None else np.unique(index[mask], return_inverse=True)[1].astype(np.int64)
+
+
+def _top_classes(scores: NDArray[Any]) -> Answers:
+    """Block by block, because the scores of all classes may lie in a memory map larger than memory."""
+    confidence, predicted = np.zeros(len(scores)), np.zeros(len(scores), np.int64)
+    for start in range(0, len(scores), _BLOCK_ROWS):
+        block = np.nan_to_num(np.asarray(scores[start : start + _BLOCK_ROWS], np.float64), nan=0.0)
+        rows = slice(start, start + len(block))
+        predicted[rows] = block.argmax(axis=1)
+        confidence[rows] = block.max(axis=1)
+    return Answers(confidence, predicted)

@@ -20,6 +20,9 @@ RELATIVE = frozenset({"rmse", "alert_rate"})
 """Figures whose *relative* change is bounded. Their ``low`` and ``high`` are the relative bounds times the reference's
 value, so dividing by ``Estimate.reference`` gives the bounds of the ratio back."""
 
+_ORDER = ("pr_auc", "recall_at_budget", "accuracy", "rmse", "roc_auc", "alert_rate", "ece", "brier")
+"""The telling figure of a task first: readers that show one estimate show that one."""
+
 _POSITIVES_COUNT = frozenset({"pr_auc", "roc_auc", "recall_at_budget"})
 
 
@@ -58,7 +61,7 @@ def compare(
     points = {name: values[:, 0] for name, values in statistic(one).items()}
     replicates = bootstrap(statistic, cases.rows, resampling, advance=advance)
     frame = _Frame(task, cases, pair, gate, resampling.units(cases.rows))
-    known = [name for name in points if np.isfinite(points[name]).all()]
+    known = [name for name in _ORDER if name in points and np.isfinite(points[name]).all()]
     return Comparison(
         estimates={name: frame.estimate(name, points[name], replicates[name]) for name in known},
         candidate={name: frame.own_bounds(name, points[name], replicates[name]) for name in known},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,25 +21,37 @@ OTHER = "(other)"
 MISSING = "(missing)"
 
 
-def cut(specs: Sequence[SliceSpec], columns: Mapping[str, NDArray[Any]]) -> tuple[Slice, ...]:
-    """All slices of all specs, in their order. Slices of one column never overlap and hold every row.
+def slice_names(specs: Sequence[SliceSpec], columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.object_]]:
+    """The slice of every row for each way of cutting: name of the cut -> names, shape (n,).
+
+    A cut is called like its column; where one column is cut in several ways, the edges tell them apart.
 
     Args:
         specs: How to cut.
         columns: Column values by name, shape (n,) each: numbers, or objects (None is missing).
     """
-    return tuple(one for spec in specs for one in _slices(spec, slice_values(spec, columns[spec.column])))
+    counts = Counter(spec.column for spec in specs)
+    return {
+        _cut_name(spec, alone=counts[spec.column] == 1): (
+            _intervals(spec.edges, columns[spec.column]) if spec.edges else _categories(columns[spec.column])
+        )
+        for spec in specs
+    }
 
 
-def slice_values(spec: SliceSpec, column: NDArray[Any]) -> NDArray[np.object_]:
-    """The name of the slice each row belongs to, shape (n,)."""
-    return _intervals(spec.edges, column) if spec.edges else _categories(column)
+def cut(names: Mapping[str, NDArray[np.object_]]) -> tuple[Slice, ...]:
+    """All slices. Those of one cut never overlap and hold every row; only slices with rows are given."""
+    return tuple(
+        Slice(column, value, values == value)
+        for column, values in names.items()
+        for value in sorted(set(values.tolist()), key=_natural)
+    )
 
 
-def _slices(spec: SliceSpec, values: NDArray[np.object_]) -> list[Slice]:
-    names = [*_interval_names(spec.edges), MISSING] if spec.edges else sorted(set(values), key=_natural)
-    masks = ((name, values == name) for name in names)
-    return [Slice(spec.column, name, mask) for name, mask in masks if mask.any()]
+def _cut_name(spec: SliceSpec, *, alone: bool) -> str:
+    if alone or not spec.edges:
+        return spec.column
+    return f"{spec.column}:{','.join(f'{edge:g}' for edge in spec.edges)}"
 
 
 def _interval_names(edges: Sequence[float]) -> list[str]:
@@ -69,9 +83,12 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _natural(name: str) -> tuple[bool, float, str]:
-    """Numbers in their order, then texts."""
+def _natural(name: str) -> tuple[int, float, str]:
+    """Numbers and intervals in their order, then texts, then what is missing or left over."""
+    if name in (MISSING, OTHER):
+        return (2, 0.0, name)
+    start = name.split(" to ")[0].removeprefix(">= ")
     try:
-        return (False, float(name), name)
+        return (0, -math.inf if name.startswith("< ") else float(start), name)
     except ValueError:
-        return (True, 0.0, name)
+        return (1, 0.0, name)
