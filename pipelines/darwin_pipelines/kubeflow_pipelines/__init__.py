@@ -1,0 +1,9 @@
+"""Ready pipelines for Kubeflow: a whole compaction run, and the same as a piece of an existing training pipeline.
+
+Compile with ``python -m darwin_pipelines.kubeflow_pipelines compaction.yaml``.
+"""
+
+from darwin_pipelines.kubeflow_pipelines.compaction import Compaction as Compaction
+from darwin_pipelines.kubeflow_pipelines.compaction import compact_after_training as compact_after_training
+from darwin_pipelines.kubeflow_pipelines.compaction import compaction_pipeline as compaction_pipeline
+from darwin_pipelines.kubeflow_pipelines.compaction import declare_compaction_pipeline as declare_compaction_pipeline
