@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 if importlib.util.find_spec("airflow") is None:
-    collect_ignore_glob = ["test_*.py"]
+    collect_ignore_glob = ["*"]
 else:
     # Before anything imports Airflow: it reads its settings once, and makes its home on import.
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="darwin-airflow-")
