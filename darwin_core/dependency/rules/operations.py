@@ -29,8 +29,9 @@ def _types(*names: str) -> list[type[Any]]:
 @register_rule(
     *_types(
         *("Abs", "Absolute", "Cast", "Celu", "Clip", "Cos", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSilu"),
-        *("HardTanh", "LeakyRelu", "Log", "Log1p", "LogSigmoid", "Negative", "Reciprocal", "Relu", "Relu6", "Rsqrt"),
-        *("Selu", "Sigmoid", "Sign", "Silu", "Sin", "Softplus", "Softsign", "Sqrt", "Square", "StopGradient", "Tanh"),
+        *("HardTanh", "Isfinite", "Isinf", "Isnan", "LeakyRelu", "Log", "Log1p", "LogSigmoid", "NanToNum", "Negative"),
+        *("Reciprocal", "Relu", "Relu6", "Rsqrt", "Selu", "Sigmoid", "Sign", "Silu", "Sin", "Softplus", "Softsign"),
+        *("Sqrt", "Square", "StopGradient", "Tanh"),
         "Softmax",
     )
 )
