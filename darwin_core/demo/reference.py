@@ -161,7 +161,7 @@ def build_table_reference(
     numbers = [column for column in columns if not column.words]
     if numbers:
         features += _numbers(numbers, [inputs[column.name] for column in numbers])
-    x = keras.layers.Concatenate(name="features")(features) if len(features) > 1 else features[0]
+    x = _joined(features, "features")
     for position, width in enumerate(widths):
         x = keras.layers.Dense(width, use_bias=False, name=f"dense_{position + 1}")(x)
         x = keras.layers.BatchNormalization(name=f"norm_{position + 1}")(x)
@@ -186,16 +186,23 @@ def _text(column: TableColumn, tensor: Any) -> Any:
 
 
 def _numbers(columns: Sequence[TableColumn], tensors: Sequence[Any]) -> list[Any]:
-    x = keras.layers.Concatenate(name="numbers")(tensors) if len(tensors) > 1 else tensors[0]
-    normalized = keras.layers.Normalization(
-        mean=[column.mean for column in columns], variance=[column.variance for column in columns], name="normalized"
-    )(x)
-    found = [keras.ops.clip(keras.ops.nan_to_num(normalized), -_CLIP, _CLIP)]
+    # One Normalization per column, as the preprocessing layers are meant to be used: a column that is no longer read
+    # then takes its own normalisation with it.
+    normalized = [
+        keras.layers.Normalization(
+            axis=None, mean=column.mean, variance=column.variance, name=f"{_layer_name(column.name)}_normalized"
+        )(tensor)
+        for column, tensor in zip(columns, tensors, strict=True)
+    ]
+    found = [keras.ops.clip(keras.ops.nan_to_num(_joined(normalized, "numbers")), -_CLIP, _CLIP)]
     gaps = [tensor for column, tensor in zip(columns, tensors, strict=True) if column.has_missing]
     if gaps:
-        joined = keras.layers.Concatenate(name="numbers_with_gaps")(gaps) if len(gaps) > 1 else gaps[0]
-        found.append(keras.ops.cast(keras.ops.isnan(joined), "float32"))
+        found.append(keras.ops.cast(keras.ops.isnan(_joined(gaps, "gaps")), "float32"))
     return found
+
+
+def _joined(tensors: Sequence[Any], name: str) -> Any:
+    return keras.layers.Concatenate(name=name)(list(tensors)) if len(tensors) > 1 else tensors[0]
 
 
 def _layer_name(column: str) -> str:
