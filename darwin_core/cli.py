@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 bad request, 143 stopped by SIGTERM. A verdict i
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from darwin_core.contracts import (
     CompactionConfig,
     DataRoles,
     GateConfig,
+    Genome,
     Requirement,
     SearchBudget,
     SliceSpec,
@@ -76,6 +78,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Retrain a bank's credit-risk network, compact, prove, explain and publish it. Run it again: second night."""
+    load_quietly("tensorflow")
     from darwin_core.demo.nights import next_night, run_night
 
     reporter = default_reporter(quiet=quiet)
@@ -149,6 +152,7 @@ def compact(
         threads=threads,
         seed=seed,
     )
+    load_quietly("tensorflow")
     from darwin_core.steps.compaction import run_compaction
 
     name = run_id or f"{datetime.now(UTC):%Y%m%d}-{config.digest()[:8]}"
@@ -167,6 +171,7 @@ def run_step_command(
     quiet: Quiet = False,
 ) -> None:
     """Run one step: the door that every orchestrator uses. The result's JSON goes to standard output, too."""
+    load_quietly("tensorflow")
     from darwin_core.steps.runner import run_step
 
     step_request = _step_request(step, request, config, run_id)
@@ -183,10 +188,11 @@ def inspect(
     as_json: AsJson = False,
 ) -> None:
     """Show what a network costs, which channels belong together and which layers cannot be narrowed, and why."""
+    load_quietly("tensorflow")
     from darwin_core.dependency import inspect_network
     from darwin_core.networks import load_network
 
-    print_inspection(inspect_network(load_network(model)), as_json=as_json)
+    print_inspection(inspect_network(load_network(model), model), as_json=as_json)
 
 
 @app.command()
@@ -197,13 +203,18 @@ def narrow(
     as_json: AsJson = False,
 ) -> None:
     """Keep the strongest channels of every group: one shot, no data, no training. A starting point, not a result."""
-    from darwin_core.dependency import one_shot
-    from darwin_core.networks import load_network, save_network
-
     if output.suffix != ".keras":
         raise RequestError(f"Expected an output file ending in .keras, got {output}.")
+    load_quietly("tensorflow")
+    from darwin_core.dependency import analyse, magnitude_importance, uniform_widths
+    from darwin_core.networks import load_network, reference_loss, save_network
+    from darwin_core.synthesis.inheritance import inherit
+
     before = load_network(model)
-    after = one_shot(before, width)
+    graph = analyse(before)
+    genome = Genome(widths=uniform_widths(graph, width))
+    after = inherit(before, graph, genome, magnitude_importance(graph))
+    after.compile(loss=reference_loss(model))  # the file says what the output means
     save_network(after, output)
     print_narrowing(before, load_network(output), output, as_json=as_json)
 
@@ -288,6 +299,21 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
 
 
+def load_quietly(module: str) -> None:
+    """Import a library whose native code writes start-up chatter past Python's streams; errors still surface."""
+    sys.stderr.flush()
+    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 2)
+    try:
+        library = importlib.import_module(module)
+        if module == "tensorflow":
+            library.config.list_physical_devices()  # looks for accelerators now, and says that there are none
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
 def _stop(signum: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signum)
 
@@ -335,5 +361,3 @@ def _fail(error: DarwinError) -> NoReturn:
 
 def _escape(text: str) -> str:
     return text.replace("[", r"\[")
-
-

@@ -68,9 +68,10 @@ def print_inspection(inspection: NetworkInspection, *, as_json: bool) -> None:
         return
     console = Console()
     cost = inspection.cost
+    output = inspection.output
+    meaning = f"{output.task}, {output.units} output unit(s)" if output else "what its output means is not said"
     console.print(
-        f"{inspection.name}: {cost.parameters:,} parameters, {cost.macs:,} MACs, {cost.weight_bytes:,} bytes; "
-        f"{inspection.output.task}, {inspection.output.units} output units"
+        f"{inspection.name}: {cost.parameters:,} parameters, {cost.macs:,} MACs, {cost.weight_bytes:,} bytes; {meaning}"
     )
     _print_table(
         console,

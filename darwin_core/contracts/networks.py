@@ -86,7 +86,7 @@ class NetworkInspection(Document):
 
     name: str
     inputs: tuple[NetworkInput, ...]
-    output: OutputKind
+    output: OutputKind | None = Field(description="None where the file does not say what its output means")
     cost: NetworkCost
     layers: tuple[LayerCost, ...]
     groups: tuple[GroupSummary, ...]

@@ -8,6 +8,7 @@ import keras
 
 from darwin_core.contracts import NetworkInspection
 from darwin_core.dependency.graph import DependencyGraph, analyse
+from darwin_core.errors import NetworkError
 from darwin_core.networks.inputs import network_inputs
 from darwin_core.networks.measuring import layer_costs, measure_cost
 from darwin_core.networks.outputs import output_kind
@@ -24,13 +25,17 @@ def inspect_network(
         graph: Its dependency graph, to save analysing it again.
 
     Raises:
-        NetworkError: The network cannot be read, or what its output means cannot be decided.
+        NetworkError: The network cannot be read.
     """
     graph = graph or analyse(model)
+    try:
+        output = output_kind(model, path)
+    except NetworkError:
+        output = None
     return NetworkInspection(
         name=model.name,
         inputs=network_inputs(model),
-        output=output_kind(model, path),
+        output=output,
         cost=measure_cost(model),
         layers=layer_costs(model),
         groups=graph.summaries(),

@@ -33,8 +33,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def compact_args(table: dict[str, Path], output: Path) -> list[object]:
     return [
         "compact", "--reference", table["reference"], "--train", table["train"], "--test", table["test"],
-        "--label", "is_fraud", "--row-id", "row_id", "--exclude", "row_id", "--slice", "browser", "--slice", "age:40,60",
-        "--generations", 2, "--offspring", 2, "--output", output, "--run-id", "first",
+        "--label", "is_fraud", "--row-id", "row_id", "--exclude", "row_id", "--slice", "browser",
+        "--slice", "age:40,60", "--generations", 2, "--offspring", 2, "--output", output, "--run-id", "first",
     ]  # fmt: skip
 
 
@@ -83,8 +83,6 @@ def test_the_same_command_again_reuses_everything(
     again = CompactionSummary.from_json(result.stdout)
     assert again.version == summary.version
     assert "already done" in result.stderr
-    history = sorted(path.name for path in (output / "history").rglob("*.json"))
-    assert len(history) == len({name for name in history})
 
 
 def test_another_run_meets_the_champion(table: dict[str, Path], finished: tuple[Path, CompactionSummary]) -> None:
