@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from darwin_core.contracts import CurvePoint, GateConfig, SliceMetrics, Task
-from darwin_core.evaluation.alerts import alerted, deployed_threshold, missed_rows, overlap
+from darwin_core.evaluation.alerts import Flags, alerted, deployed_threshold, missed_rows, overlap
 from darwin_core.evaluation.calibration import fit_logistic, slope_ratio_bounds
 from darwin_core.evaluation.cases import Answers, Slice
 from darwin_core.evaluation.checks import Slopes
@@ -18,7 +18,7 @@ from darwin_core.evaluation.gate import AlertEvidence, Measurements
 from darwin_core.evaluation.holdout import Holdout
 from darwin_core.evaluation.metrics import expected_calibration_error
 from darwin_core.evaluation.ranking import Floats
-from darwin_core.evaluation.statistics import Pair, Queues, alert_queues
+from darwin_core.evaluation.statistics import Pair, Queues, alert_queues, caught_share
 from darwin_core.progress import Reporter, Tracker
 
 _MAX_CLASSES = 100  # a larger confusion matrix is of no use to a reader
@@ -43,10 +43,13 @@ class Curves:
 
 @dataclass(frozen=True)
 class Assessment:
-    """The measurements that the gate judges, with what the report shows beside them."""
+    """The measurements that the gate judges, with what the report shows beside them.
+
+    ``flags`` tells for each network which rows are on its alert queue; empty where the task has no alerts.
+    """
 
     measurements: Measurements
-    queues: Queues | None
+    flags: dict[str, Flags]
     missed_row_ids: tuple[str, ...]
 
 
@@ -73,8 +76,9 @@ class Assessor:
             against_champion = self._compare(
                 "Comparing candidate and champion", (champion.test, candidate.test), threshold
             )
-        alerts, missed = None, np.zeros(0, np.int64)
+        alerts, flags, missed = None, {}, np.zeros(0, np.int64)
         if queues is not None and threshold is not None:
+            flags = self._flags(queues, champion)
             missed = missed_rows(self._holdout.cases, alerted(queues), candidate.test.scores)
             alerts = self._alert_evidence(reference, candidate, threshold, queues)
         measurements = Measurements(
@@ -85,13 +89,20 @@ class Assessor:
             drift=self._drift(reference, candidate),
             alerts=alerts,
         )
-        return Assessment(measurements, queues, tuple(self._holdout.row_ids[int(row)] for row in missed))
+        return Assessment(measurements, flags, tuple(self._holdout.row_ids[int(row)] for row in missed))
 
     def _alerting(self, reference: Scored, pair: Pair) -> tuple[float | None, Queues | None]:
         if self._task is not Task.BINARY or reference.validation is None:
             return None, None
         threshold = deployed_threshold(reference.validation.scores, self._gate.alert_budget)
         return threshold, alert_queues(self._holdout.cases, pair, self._gate.alert_budget)
+
+    def _flags(self, queues: Queues, champion: Scored | None) -> dict[str, Flags]:
+        flags = dict(zip(("reference", "candidate"), alerted(queues), strict=True))
+        if champion is not None:
+            share = caught_share(self._holdout.cases, champion.test.scores, self._gate.alert_budget)
+            flags["champion"] = share >= 0.5
+        return flags
 
     def _compare(self, title: str, pair: Pair, threshold: float | None) -> Comparison:
         with self._reporter.track(title, self._gate.bootstrap_rounds) as tracker:
@@ -101,6 +112,8 @@ class Assessor:
 
     def _slices(self, pair: Pair, threshold: float | None, queues: Queues | None) -> tuple[SliceMetrics, ...]:
         slices = self._holdout.slices
+        if not slices:
+            return ()
         total = len(slices) * self._gate.bootstrap_rounds
         with self._reporter.track("Comparing slices", total) as tracker:
             return tuple(self._slice(one, pair, threshold, queues, tracker) for one in slices)

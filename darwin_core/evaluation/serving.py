@@ -98,7 +98,8 @@ def _behaviour_problems(reference: LoadedNetwork, candidate: LoadedNetwork, spli
 
 
 def _finite(outputs: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1)
+    return finite
 
 
 def _rows(inputs: Mapping[str, NDArray[Any]], row: int) -> Inputs:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from darwin_core.contracts import Comparator, GateConfig, Requirement, Task
+from darwin_core.evaluation.holdout import Holdout
 
 _CANDIDATE, _REFERENCE = "candidate", "reference"
 _LABEL, _WEIGHT = "__label__", "__weight__"
@@ -42,6 +43,27 @@ class TfmaRows:
     candidate: NDArray[Any]
     weights: NDArray[Any] | None
     slices: Mapping[str, NDArray[np.object_]]
+
+
+def sample_rows(holdout: Holdout, scores: Mapping[str, NDArray[Any]], wanted: int, seed: int) -> TfmaRows:
+    """At most ``wanted`` rows of the hold-out, drawn without replacement; all where there are no more.
+
+    Args:
+        holdout: The sealed rows.
+        scores: Network -> scores, shape (n,) or (n, classes); ``reference`` and ``candidate`` are used.
+        wanted: How many rows.
+        seed: Of the draw.
+    """
+    rows = np.arange(holdout.cases.rows)
+    if len(rows) > wanted:
+        rows = np.sort(np.random.default_rng(seed).choice(len(rows), wanted, replace=False))
+    return TfmaRows(
+        labels=np.asarray(holdout.cases.labels)[rows],
+        reference=np.asarray(scores[_REFERENCE][rows]),
+        candidate=np.asarray(scores[_CANDIDATE][rows]),
+        weights=None if holdout.cases.weights is None else holdout.cases.weights[rows],
+        slices={name: values[rows] for name, values in holdout.names.items()},
+    )
 
 
 @dataclass(frozen=True)
