@@ -1,0 +1,102 @@
+"""The benchmark's cases: which reference, which rows, which options of `darwin compact`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+Prepared = tuple[str, str, str | None, str | None]
+"""Train, test and validation source, and the reference network; None for a network that is still to be trained."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the results table."""
+
+    name: str
+    prepare: Callable[[Path, Path, Path], Prepared]
+    options: tuple[str, ...]
+    label: str
+    exclude: tuple[str, ...] = field(default=())
+    positive_label: str | None = None
+
+
+def _signs(network: str) -> Callable[[Path, Path, Path], Prepared]:
+    def prepare(data: Path, references: Path, _: Path) -> Prepared:
+        table = data / "gtsrb_32x32.parquet"
+        return (
+            f"{table}#split=train",
+            f"{table}#split=test",
+            f"{table}#split=valid",
+            str(references / f"gtsrb_{network}.keras"),
+        )
+
+    return prepare
+
+
+def _table(file: str, *, latest_by: str | None = None) -> Callable[[Path, Path, Path], Prepared]:
+    """A quarter of the rows is the test set: the latest by a column, else drawn with a fixed seed."""
+
+    def prepare(data: Path, _: Path, work: Path) -> Prepared:
+        train, test = work / "train.parquet", work / "test.parquet"
+        if not test.exists():
+            table = pq.read_table(data / file)
+            if latest_by is None:
+                order = np.random.default_rng(20_261_122).permutation(table.num_rows)
+            else:
+                order = np.asarray(pc.sort_indices(table, sort_keys=[(latest_by, "ascending")]))
+            cut = table.num_rows * 3 // 4
+            pq.write_table(table.take(pa.array(np.sort(order[:cut]))), train)
+            pq.write_table(table.take(pa.array(np.sort(order[cut:]))), test)
+        return str(train), str(test), None, None
+
+    return prepare
+
+
+CASES = (
+    *(
+        Case(
+            f"gtsrb_{network}",
+            _signs(network),
+            ("--feature", "image", "--require", "accuracy_drop<=0.005", "--seconds", "600"),
+            label="label",
+        )
+        for network in ("vgg", "resnet", "inception")
+    ),
+    Case(
+        "bank_marketing",
+        _table("bank_marketing_additional_full.parquet"),
+        ("--slice", "marital", "--slice", "age:30,45,60"),
+        label="y",
+        exclude=("duration",),
+        positive_label="yes",
+    ),
+    Case(
+        "santander",
+        _table("santander_satisfaction.parquet"),
+        ("--row-id", "ID", "--alert-budget", "0.05"),
+        label="TARGET",
+        exclude=("ID",),
+    ),
+    Case(
+        "card_transactions",
+        _table("simulated_card_transactions_21days.parquet", latest_by="TX_DATETIME"),
+        ("--row-id", "TRANSACTION_ID", "--alert-budget", "0.02"),
+        label="TX_FRAUD",
+        exclude=(
+            "TRANSACTION_ID",
+            "TX_DATETIME",
+            "TX_FRAUD_SCENARIO",
+            "TX_TIME_SECONDS",
+            "TX_TIME_DAYS",
+            "CUSTOMER_ID",
+            "TERMINAL_ID",
+        ),
+    ),
+)

@@ -1,0 +1,134 @@
+"""Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds.
+
+python tests/benchmarks/render.py results.json > tests/benchmarks/RESULTS.md
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+HEAD = """# Measured results
+
+Made by `tests/benchmarks/compact.py` (real data, the command line as a user types it, each run in a process of its own) and
+written by `tests/benchmarks/render.py`. Figures are medians over the seeds; where there are several, the range stands in
+brackets. Quality is measured on a sealed test set that the search never sees, opened once per run by its evaluate step.
+Differences are candidate minus reference in points; the bound is one-sided, 95 %, paired. Seconds are wall time on a
+shared machine and say little by themselves.
+"""
+
+
+def span(values: list[float], form: str) -> str:
+    """Median, and the range where there is one."""
+    text = form.format(median(values))
+    return text if len(values) < 2 else f"{text} [{form.format(min(values))} .. {form.format(max(values))}]"
+
+
+def cost_line(name: str, rows: list[dict[str, Any]]) -> str:
+    """Cost of reference and candidate."""
+
+    def both(field: str, form: str) -> str:
+        before = median(row["summary"]["reference"][field] for row in rows)
+        after = median(row["summary"]["candidate"][field] for row in rows)
+        return f"{form.format(before)} -> {form.format(after)} ({100 * (after / before - 1):.1f} %)"
+
+    def latency(side: str) -> float | None:
+        found = [row["summary"][side]["latency_ms"] for row in rows]
+        return median(item["p50_ms"] for item in found) if all(found) else None
+
+    before, after = latency("reference"), latency("candidate")
+    milliseconds = f"{before:.2f} -> {after:.2f}" if before is not None and after is not None else ""
+    inputs = f"{median(row['summary']['candidate']['input_features'] for row in rows):.0f}"
+    return f"| {name} | {len(rows)} | {both('parameters', '{:,.0f}')} | {both('macs', '{:,.0f}')} | {milliseconds} | {inputs} |"
+
+
+def quality_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Quality of reference and candidate on the sealed test rows, one line per metric."""
+    lines = []
+    shared = [m for m in rows[0]["summary"]["reference"]["metrics"] if m in ("accuracy", "pr_auc", "recall_at_budget")]
+    verdicts = ", ".join(row["summary"]["verdict"] for row in rows)
+    for metric in shared:
+        before = [row["summary"]["reference"]["metrics"][metric] for row in rows]
+        after = [row["summary"]["candidate"]["metrics"][metric] for row in rows]
+        change = [100 * (b - a) for a, b in zip(before, after, strict=True)]
+        lines.append(
+            f"| {name} | {metric} | {median(before):.4f} | {median(after):.4f} | {span(change, '{:+.2f}')} | {verdicts} |"
+        )
+    return lines
+
+
+def control_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """The controls' cost and quality on the validation rows, where the search compares."""
+    lines = []
+    for control in rows[0]["summary"]["controls"]:
+        cells = [row["summary"]["controls"][control] for row in rows if control in row["summary"]["controls"]]
+        quality = {
+            metric: median(cell["metrics"][metric] for cell in cells)
+            for metric in cells[0]["metrics"]
+            if metric.removeprefix("validation_") in ("accuracy", "pr_auc", "recall_at_budget")
+        }
+        shown = ", ".join(f"{metric.removeprefix('validation_')} {value:.4f}" for metric, value in quality.items())
+        parameters, macs = (median(cell[field] for cell in cells) for field in ("parameters", "macs"))
+        lines.append(f"| {name} | {control} | {parameters:,.0f} | {macs:,.0f} | {shown} |")
+    return lines
+
+
+def main() -> None:
+    """Print the page."""
+    by_case: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in json.loads(Path(sys.argv[1]).read_text()):
+        by_case[row["case"]].append(row)
+    print(HEAD)
+    print("## Cost\n\n| case | runs | parameters | MACs | p50 ms, batch 1 | input columns |\n|---|---|---|---|---|---|")
+    for name, rows in by_case.items():
+        print(cost_line(name, rows))
+    print(
+        "\n## Quality on the sealed test set\n\n| case | metric | reference | candidate | points | verdicts |\n|---|---|---|---|---|---|"
+    )
+    for name, rows in by_case.items():
+        print("\n".join(quality_lines(name, rows)))
+    print("\n## Controls (validation rows)\n\n| case | network | parameters | MACs | quality |\n|---|---|---|---|---|")
+    for name, rows in by_case.items():
+        print("\n".join([*control_lines(name, rows), *own_lines(name, rows)]))
+    print(
+        "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | command of the first seed |\n|---|---|---|---|---|"
+    )
+    for name, rows in by_case.items():
+        seeds = ", ".join(str(row["seed"]) for row in rows)
+        commits = ", ".join(sorted({row["commit"] for row in rows}))
+        seconds = span([sum(row["summary"]["seconds"].values()) for row in rows], "{:.0f}")
+        command = rows[0]["command"].replace(str(Path.home()), "~")
+        print(f"| {name} | {seeds} | {commits} | {seconds} | `{_short(command)}` |")
+    print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
+
+
+def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """The chosen candidate's figures on the same validation rows, from the search record."""
+    found = []
+    for row in rows:
+        path = Path(row["summary"]["paths"]["search_record"].removeprefix("file://"))
+        if path.exists():
+            record = json.loads(path.read_text())
+            found.append(next(c for c in record["candidates"] if c["candidate_id"] == record["chosen"]))
+    if not found:
+        return []
+    quality = [
+        f"{metric} {median(c['quality'][metric] for c in found):.4f}"
+        for metric in ("accuracy", "pr_auc", "recall_at_budget")
+        if found[0]["quality"].get(metric) is not None
+    ]
+    parameters, macs = (median(c["cost"][field] for c in found) for field in ("parameters", "macs"))
+    return [f"| {name} | chosen candidate | {parameters:,.0f} | {macs:,.0f} | {', '.join(quality)} |"]
+
+
+def _short(command: str) -> str:
+    """Paths of the machine do not help a reader: only the last part of each is kept."""
+    return " ".join(word.rsplit("/", 1)[-1] if word.startswith("/") else word for word in command.split())
+
+
+if __name__ == "__main__":
+    main()
