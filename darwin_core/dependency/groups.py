@@ -10,7 +10,7 @@ its groups alone, never on which channels are kept.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -79,11 +79,11 @@ def _frozen_reason(trace: Trace, produced: list[Ids]) -> str | None:
 
 def _producers(trace: Trace) -> dict[int, dict[str, None]]:
     """Root -> the layers (with role) that produce it, in the order of calls."""
-    found: dict[int, dict[str, None]] = {}
+    found: dict[int, dict[str, None]] = defaultdict(dict)
     for traced in trace.calls:
         for label, ids in traced.produced:
             for root in trace.ids.roots[ids].tolist():
-                found.setdefault(root, {})[label] = None
+                found[root][label] = None
     return found
 
 
@@ -98,22 +98,22 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, Ids]]:
                     yield traced.call.name, axis
 
 
-def _signatures(trace: Trace) -> dict[int, Counter[int]]:
+def _signatures(trace: Trace) -> dict[int, dict[int, int]]:
     """Root -> how often it occurs in each array."""
-    found: dict[int, Counter[int]] = {}
+    found: dict[int, dict[int, int]] = defaultdict(dict)
     for number, (_, ids) in enumerate(_arrays(trace)):
         roots, counts = np.unique(trace.ids.roots[ids], return_counts=True)
         for root, count in zip(roots.tolist(), counts.tolist(), strict=True):
-            found.setdefault(root, Counter())[number] = count
+            found[root][number] = count
     return found
 
 
 def _touching_layers(trace: Trace) -> dict[int, dict[str, None]]:
     """Root -> layers with a weight axis along it, in the order of calls."""
-    found: dict[int, dict[str, None]] = {}
+    found: dict[int, dict[str, None]] = defaultdict(dict)
     for layer, ids in _arrays(trace):
         for root in np.unique(trace.ids.roots[ids]).tolist():
-            found.setdefault(root, {})[layer] = None
+            found[root][layer] = None
     return found
 
 

@@ -26,6 +26,10 @@ _REFUSED_LAYERS = {
 _VALUES = {"__keras_tensor__", "__tensor__", "__numpy__", "__bytes__", "__slice__", "__ellipsis__", "__tuple__"}
 _NETWORKS = {"Functional", "Sequential", "Model"}
 _PUBLIC = ("initializers", "regularizers", "constraints", "dtype_policies", "quantizers")
+_APPLICATION_LAYERS = {
+    "keras.src.applications.convnext": ("LayerScale", "StochasticDepth"),
+    "keras.src.applications.inception_resnet_v2": ("CustomScaleLayer",),
+}
 _OPERATION_MODULES = ("numpy", "nn", "core", "math", "image", "linalg")
 
 
@@ -131,6 +135,8 @@ def _is_builtin(named: _Named) -> bool:
         return _is_operation(module.removeprefix("keras.src.ops."), named.class_name)
     if module.startswith("keras.src.models.") or module in ("keras", "keras.models"):
         return named.class_name in _NETWORKS or (module == "keras" and named.class_name.endswith("DTypePolicy"))
+    if module in _APPLICATION_LAYERS:
+        return named.class_name in _APPLICATION_LAYERS[module]
     public = module.removeprefix("keras.")
     return public in _PUBLIC and isinstance(getattr(getattr(keras, public), named.class_name, None), type)
 

@@ -113,3 +113,27 @@ def transpose(call: CallTracer) -> Channels | tuple[Channels, ...]:
 def axes_of_one(call: CallTracer) -> Channels | tuple[Channels, ...]:
     """Axes of size 1 come or go."""
     return rearranged(call) or call.give_up("it changes axes of unknown length")
+
+
+@register_rule(*_types("GetItem"))
+def get_item(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """Positions or ranges of other axes, such as the first step of a sequence; the channels have to stay whole."""
+    args, kwargs = call.trace.call.arguments
+    key = args[1] if len(args) > 1 else kwargs["key"]
+    parts = _full_key(list(key) if isinstance(key, list | tuple) else [key], len(call.input_shape()))
+    channels = call.inputs[0]
+    axis, out_axis = 0, 0
+    for part in parts:
+        if part is not None and axis == channels.axis:
+            whole = isinstance(part, slice) and part == slice(None)
+            return Channels(out_axis, channels.ids) if whole else call.give_up("it takes a part of the channels")
+        axis += part is not None
+        out_axis += not isinstance(part, int)
+    return call.give_up("it indexes rows")
+
+
+def _full_key(key: list[Any], rank: int) -> list[Any]:
+    """One entry per axis of the input, and None for every new axis; an ellipsis is written out."""
+    used = sum(part is not None and part is not Ellipsis for part in key)
+    at = next((i for i, part in enumerate(key) if part is Ellipsis), len(key))
+    return [*key[:at], *[slice(None)] * (rank - used), *key[at + 1 :]]

@@ -17,15 +17,21 @@ _GATES = {layers.LSTM: 4, layers.GRU: 3, layers.SimpleRNN: 1}
 def recurrent(call: CallTracer) -> Channels | tuple[Channels, ...]:
     """Kernel (input, gates x units), recurrent kernel (units, gates x units)."""
     layer = call.layer
-    if layer.return_state or layer.stateful or len(call.inputs) > 1:
-        return call.give_up("it hands its state around")
+    if not keeps_state_inside(layer) or len(call.inputs) > 1:
+        return call.give_up("it takes or hands on its state")
     units = call.produce(layer.units)
-    _declare(call, layer, call.last_axis(), units)
+    declare_cell(call, layer, call.last_axis(), units)
     call.resize(units=units)
     return call.last(units)
 
 
-def _declare(call: CallTracer, layer: Any, source: Channels, units: Ids) -> None:
+def keeps_state_inside(layer: Any) -> bool:
+    """True for a plain recurrent layer whose state nobody else sees."""
+    return type(layer) in _GATES and not layer.return_state and not layer.stateful
+
+
+def declare_cell(call: CallTracer, layer: Any, source: Channels, units: Ids) -> None:
+    """The ids along the weights of a recurrent layer's cell."""
     gates = np.tile(units, _GATES[type(layer)])
     cell = layer.cell
     call.weight(cell.kernel, source, gates)
