@@ -28,21 +28,21 @@ class NetworkScorer:
     def __init__(self, model: keras.Model, kind: OutputKind, *, batch_size: int = 2048) -> None:
         self._model = model
         self._kind = kind
-        self._predictor = Predictor(model)
+        self._predict = Predictor(model)
         self._batch_size = batch_size
         self._gradient = tf.function(self._score_and_gradient, reduce_retracing=True)
-        self.inputs: tuple[str, ...] = tuple(tensor.name for tensor in model.inputs)
+        self.inputs: tuple[str, ...] = tuple(given.name for given in self._predict.inputs)
         """Names of the network's inputs."""
 
     @property
     def is_differentiable(self) -> bool:
         """Whether the score can be differentiated by the network's one input."""
-        (dtype, *more) = (tensor.dtype for tensor in self._model.inputs)
-        return not more and str(dtype).startswith(("float", "bfloat"))
+        given, *more = self._predict.inputs
+        return not more and given.dtype.startswith(("float", "bfloat"))
 
     def scores(self, inputs: Inputs) -> Floats:
         """Scores of shape (rows,), or (rows, classes) where there are more than two."""
-        outputs = self._predictor({name: np.asarray(inputs[name]) for name in self.inputs}, batch_size=self._batch_size)
+        outputs = self._predict(inputs, batch_size=self._batch_size)
         return np.asarray(to_scores(self._kind, outputs), np.float64)
 
     def __call__(self, inputs: Inputs, targets: Targets | None) -> Floats:
@@ -70,11 +70,9 @@ class NetworkScorer:
         outputs = tf.reshape(outputs, (tf.shape(outputs)[0], -1))
         if self._kind.task is Task.REGRESSION:
             return outputs[:, 0]
-        if self._kind.units == 1:
+        if self._kind.task is Task.BINARY:
             return tf.sigmoid(outputs[:, 0]) if self._kind.from_logits else outputs[:, 0]
         probabilities = tf.nn.softmax(outputs) if self._kind.from_logits else outputs
-        if self._kind.task is Task.BINARY:
-            return probabilities[:, 1]
         return tf.gather(probabilities, targets, axis=1, batch_dims=1)
 
 

@@ -23,7 +23,6 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.data import bind_inputs, map_split
-from darwin_core.data.files import write_text_atomically
 from darwin_core.explanation.amplification import with_network_use
 from darwin_core.explanation.checks import run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
@@ -106,7 +105,9 @@ def _behaviour(
             rank_overlap=table.rank_overlap,
             row_examples=table.examples,
         )
-    write_text_atomically(done, found.to_json())
+    partial = done.with_suffix(".part")
+    partial.write_text(found.to_json(), encoding="utf-8")
+    partial.replace(done)
     return found
 
 

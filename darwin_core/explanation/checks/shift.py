@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -81,8 +82,9 @@ class Shift(DataCheck):
 class UnseenCategories(DataCheck):
     """Finds text columns whose test rows hold values the training rows never had, beyond what rare values explain.
 
-    A share of f1/n of new rows holds a value never seen before, where f1 of n values were seen once (Good, Biometrika
-    40, 1953). Columns with more categories than a profile lists are left out.
+    Without a change, the c rows with one value are all test rows with a chance of (share of test rows) to the power of
+    c. That gives a test of the most frequent unseen value and one of the number of unseen values. Columns with more
+    categories than a profile lists are left out.
     """
 
     name = "categories never seen in training"
@@ -115,10 +117,10 @@ def _pairs(data: CheckedData) -> list[tuple[ColumnProfile, ColumnProfile, SplitP
 
 def _compare(data: CheckedData) -> list[tuple[str, _Histogram, Stability]]:
     rng = data.rng(Shift.name)
-    compared = []
-    for first, second, train, test in _pairs(data):
+    compared, pairs = [], _pairs(data)
+    for first, second, train, test in pairs:
         histogram = _histogram(first, second, train.rows, test.rows)
-        result = stability(histogram.train, histogram.test, rng)
+        result = stability(histogram.train, histogram.test, rng, tests=len(pairs))
         if result is not None:
             compared.append((first.name, histogram, result))
     return compared
@@ -185,13 +187,16 @@ def _small_shifts(small: list[tuple[str, _Histogram, Stability]], columns: int) 
 def _unseen(
     train: ColumnProfile, test: ColumnProfile, train_part: SplitProfile, test_part: SplitProfile
 ) -> tuple[str, dict[str, int], int, float] | None:
-    if not train.categories or len(train.categories) >= PROFILE_CATEGORIES:
+    if not train.categories or max(len(train.categories), len(test.categories)) >= PROFILE_CATEGORIES:
         return None
     unseen = {name: count for name, count in test.categories.items() if name not in train.categories}
-    seen_once = sum(count == 1 for count in train.categories.values())
-    expected_share = (seen_once + 1) / (train_part.rows + 1)
-    p_value = float(stats.binom.sf(sum(unseen.values()) - 1, test_part.rows, min(expected_share, 1.0)))
-    return train.name, unseen, test_part.rows, p_value
+    pooled = Counter(train.categories) + Counter(test.categories)
+    share = test_part.rows / (train_part.rows + test_part.rows)
+    all_in_test = share ** np.array(list(pooled.values()), np.float64)
+    largest = max(unseen.values(), default=0)
+    p_largest = float(all_in_test[[count >= largest for count in pooled.values()]].sum()) if largest else 1.0
+    p_number = float(stats.poisson.sf(len(unseen) - 1, all_in_test.sum()))
+    return train.name, unseen, test_part.rows, min(1.0, 2 * min(p_largest, p_number))
 
 
 def _unseen_finding(name: str, unseen: dict[str, int], rows: int) -> Finding:
