@@ -8,7 +8,7 @@ scale that the target admits is found by bisection. Uniform narrowing is the cas
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from darwin_core.contracts import HeadKind, NetworkCost
@@ -26,6 +26,27 @@ class Target:
 
     size: float
     limits: ResourceLimits = ResourceLimits()
+
+
+def elasticities(channels: Mapping[str, int], measure: Callable[[Mapping[str, int]], float]) -> dict[str, float]:
+    """How strongly a cost depends on the width of each group.
+
+    Args:
+        channels: Group -> full width.
+        measure: Cost of the network at given widths, positive.
+
+    Returns:
+        Group -> d log cost / d log width, measured towards smaller widths; at least 1e-6.
+    """
+    whole = measure(channels)
+    found = {}
+    for name, width in channels.items():
+        fewer = max(1, round(_PROBE_SHARE * width))
+        change = (
+            0.0 if fewer == width else math.log(whole / measure({**channels, name: fewer})) / math.log(width / fewer)
+        )
+        found[name] = max(change, 1e-6)
+    return found
 
 
 class WidthAllocator:
@@ -83,16 +104,7 @@ class WidthAllocator:
 
     def elasticities(self) -> dict[str, float]:
         """Group -> relative change of the network's size per relative change of the group's width, positive."""
-        whole = self.size(self.channels)
-        found = {}
-        for name, channels in self.channels.items():
-            fewer = max(1, round(_PROBE_SHARE * channels))
-            if fewer == channels:
-                found[name] = 1e-6
-                continue
-            shrunk = self.size({**self.channels, name: fewer})
-            found[name] = max(math.log(whole / shrunk) / math.log(channels / fewer), 1e-6)
-        return found
+        return elasticities(self.channels, self.size)
 
     def _scaled(self, appetite: Mapping[str, float], scale: float) -> dict[str, int]:
         return {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from darwin_core.contracts import CandidateRecord, NetworkCost
-from darwin_core.synthesis.performance import relative_size
+from darwin_core.contracts import CandidateRecord
 
 
 @dataclass(frozen=True)
@@ -19,6 +18,7 @@ class Candidate:
         size: Geometric mean of relative parameters and MACs; the reference has 1.
         shortfall: Total distance to the requirements, as measured; 0 where all are met.
         cautious_shortfall: The same after the allowance for the noise of the validation rows.
+        quality_shortfall: The part of ``cautious_shortfall`` that is due to quality.
         lineage_samples: Training rows seen since the reference, those of its ancestors included.
     """
 
@@ -27,6 +27,7 @@ class Candidate:
     size: float
     shortfall: float
     cautious_shortfall: float
+    quality_shortfall: float
     lineage_samples: int
 
     @property
@@ -40,11 +41,11 @@ class Candidate:
         return self.cautious_shortfall <= 0.0
 
     @property
+    def keeps_quality(self) -> bool:
+        """Whether it meets the requirements on quality even after the allowance, whatever it costs."""
+        return self.quality_shortfall <= 0.0
+
+    @property
     def performance(self) -> float:
         """Value of the performance function; minus infinity where it was never judged."""
         return float("-inf") if self.record.performance is None else self.record.performance
-
-
-def size_of(cost: NetworkCost, reference: NetworkCost) -> float:
-    """The size by which the search steers."""
-    return relative_size(cost, reference)

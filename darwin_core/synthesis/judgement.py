@@ -26,7 +26,7 @@ from darwin_core.contracts import (
     RequirementMetric,
     RequirementStatus,
 )
-from darwin_core.evaluation import quality_metrics
+from darwin_core.evaluation.metrics import quality_metrics
 from darwin_core.synthesis.performance import PerformanceFunction, Standing
 from darwin_core.synthesis.requirements import RequirementsIndicator, metric_value
 from darwin_core.training import label_losses
@@ -48,6 +48,7 @@ class Judgement:
     feasible: bool
     shortfall: float
     cautious_shortfall: float
+    quality_shortfall: float
     performance: float
 
 
@@ -89,7 +90,7 @@ class Judge:
     ) -> None:
         self._kind, self._rows, self._alert_budget = kind, rows, alert_budget
         self._label_loss = label_losses(kind, loss)
-        self._performance, self._reference_cost = performance, reference_cost
+        self._performance, self.reference_cost = performance, reference_cost
         self.reference_quality = self.quality(reference_outputs)
         self.indicator = RequirementsIndicator(requirements, self.reference_quality)
         groups = np.random.default_rng(0).permutation(len(rows.labels)) % min(_GROUPS, len(rows.labels))
@@ -113,13 +114,14 @@ class Judge:
         quality = self.quality(outputs)
         statuses = self.indicator.statuses(cost, quality)
         allowance = {metric: CAUTION * error for metric, error in self.errors(outputs).items()}
-        standing = Standing(self._kind.task, cost, quality, self._reference_cost, self.reference_quality)
+        standing = Standing(self._kind.task, cost, quality, self.reference_cost, self.reference_quality)
         return Judgement(
             quality=quality,
             statuses=statuses,
             feasible=all(status.met for status in statuses),
             shortfall=self.indicator.shortfall(cost, quality),
             cautious_shortfall=self.indicator.shortfall(cost, quality, allowance),
+            quality_shortfall=self.indicator.shortfall(None, quality, allowance),
             performance=self._performance(standing),
         )
 
@@ -132,7 +134,7 @@ class Judge:
         found = {}
         for metric in metrics:
             pairs = zip(parts, self._reference_parts, strict=True)
-            values = [metric_value(metric, self._reference_cost, own, theirs) for own, theirs in pairs]
+            values = [metric_value(metric, self.reference_cost, own, theirs) for own, theirs in pairs]
             known = np.asarray([value for value in values if value is not None])
             if len(known) > 1:
                 found[metric] = float(np.sqrt((len(known) - 1) / len(known) * np.sum((known - known.mean()) ** 2)))

@@ -47,16 +47,16 @@ def complete_requirements(requested: Sequence[Requirement], task: Task) -> tuple
 
 
 def metric_value(
-    metric: RequirementMetric, cost: NetworkCost, quality: QualityMetrics | None, reference: QualityMetrics
+    metric: RequirementMetric, cost: NetworkCost | None, quality: QualityMetrics | None, reference: QualityMetrics
 ) -> float | None:
     """The value a requirement speaks of; None where it does not exist or was not measured.
 
     Drops are reference minus candidate as a share, the rise of the RMSE is relative to the reference's.
     """
     if metric in _LATENCIES:
-        return None if cost.latency is None else float(getattr(cost.latency, _LATENCIES[metric]))
+        return None if cost is None or cost.latency is None else float(getattr(cost.latency, _LATENCIES[metric]))
     if metric.is_resource:
-        return float(getattr(cost, metric.value))
+        return None if cost is None else float(getattr(cost, metric.value))
     name = _RELATIVE.get(metric, metric.value)
     own = None if quality is None else getattr(quality, name)
     theirs = getattr(reference, name)
@@ -83,9 +83,7 @@ class ResourceLimits:
 
     def admits(self, cost: NetworkCost) -> bool:
         """Whether a network of this cost stays below the ceilings on size."""
-        return (
-            cost.parameters <= self.parameters and cost.macs <= self.macs and cost.weight_bytes <= self.weight_bytes
-        )
+        return cost.parameters <= self.parameters and cost.macs <= self.macs and cost.weight_bytes <= self.weight_bytes
 
 
 class RequirementsIndicator:
@@ -150,19 +148,22 @@ class RequirementsIndicator:
 
     def shortfall(
         self,
-        cost: NetworkCost,
+        cost: NetworkCost | None,
         quality: QualityMetrics | None,
         allowance: Mapping[RequirementMetric, float] | None = None,
     ) -> float:
         """Sum over requirements of the distance to the bound relative to the bound; 0 where all are met.
 
         Args:
-            cost: Measured cost; a latency that was not measured is left out.
+            cost: Measured cost; None leaves out the requirements on resources. A latency that was not measured is
+                left out as well.
             quality: Measured quality; a metric that could not be measured counts as a whole bound missed.
             allowance: Added to the disadvantage of each quality metric before it is held against its bound.
         """
         total = 0.0
         for requirement in self.requirements:
+            if requirement.metric.is_resource and cost is None:
+                continue
             value = metric_value(requirement.metric, cost, quality, self._reference)
             if value is None:
                 total += 0.0 if requirement.metric in _LATENCIES else 1.0

@@ -21,8 +21,10 @@ from darwin_core.training.checkpoint import load_checkpoint, save_checkpoint
 from darwin_core.training.losses import RowLoss, distillation_losses, label_losses
 from darwin_core.training.plan import TrainingPlan
 from darwin_core.training.recalibration import recalibrate
-from darwin_core.training.runtime import reseed, stable_seed, without_dropout
-from darwin_core.training.views import View
+from darwin_core.training.runtime import reseed, run_network, stable_seed, without_dropout
+from darwin_core.training.views import PLAIN, View
+
+Lesson = tuple[dict[str, Any], Any, Any, Any, Any]
 
 _CHUNK_ROWS = 16_384
 _CHUNK_BYTES = 48 << 20
@@ -43,11 +45,11 @@ class DistillationData:
     split: MappedSplit
     views: tuple[tuple[View, npt.NDArray[np.float32]], ...]
 
-    def take(self, start: int, count: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
+    def take(self, start: int, count: int, seed: int) -> Lesson:
         """Rows ``start`` to ``start + count`` of the endless shuffled sequence that ``seed`` determines.
 
         Returns:
-            Inputs, labels, sample weights and teacher outputs, ``count`` rows each.
+            Inputs, labels, sample weights, trust in the labels (1 or 0) and teacher outputs, ``count`` rows each.
         """
         pieces = []
         while count > 0:
@@ -58,16 +60,18 @@ class DistillationData:
         if len(pieces) == 1:
             return pieces[0]
         inputs = {name: np.concatenate([piece[0][name] for piece in pieces]) for name in pieces[0][0]}
-        labels, weights, outputs = (np.concatenate([piece[part] for piece in pieces]) for part in (1, 2, 3))
-        return inputs, labels, weights, outputs
+        labels, weights, trust, outputs = (np.concatenate([piece[part] for piece in pieces]) for part in (1, 2, 3, 4))
+        return inputs, labels, weights, trust, outputs
 
-    def _piece(self, epoch: int, offset: int, length: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
+    def _piece(self, epoch: int, offset: int, length: int, seed: int) -> Lesson:
         order = Permutation(self.split.rows, stable_seed(seed, "epoch", epoch))
         rows = order(np.arange(offset, offset + length, dtype=np.int64))
         view, outputs = self.views[epoch % len(self.views)]
         batch = self.split.take(rows)
+        inputs = batch.inputs if view is PLAIN else view.inputs(self.split, rows)
         weights = np.ones(length, np.float32) if batch.weights is None else batch.weights
-        return view.apply(batch.inputs, rows), batch.labels, weights, np.asarray(outputs[rows])
+        trust = np.full(length, view.keeps_labels, np.float32)
+        return inputs, batch.labels, weights, trust, np.asarray(outputs[rows])
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ class Distiller:
         reseed(network, seed)
         optimizer = _optimizer(plan)
         optimizer.build(network.trainable_variables)
-        step = _step_function(network, optimizer, plan, (self._labels, distillation_losses(self._kind, plan.temperature)))
+        losses = (self._labels, distillation_losses(self._kind, plan.temperature))
+        step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
         state = _distinct([*network.variables, *optimizer.variables])
         done = load_checkpoint(checkpoint, state) if checkpoint else 0
         if tracker and done:
@@ -126,7 +131,7 @@ class Distiller:
         with without_dropout(network):
             while done < plan.steps and not (done and out_of_time()):
                 steps = min(chunk, plan.steps - done)
-                step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), steps)
+                step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), tf.constant(steps))
                 done += steps
                 if tracker:
                     tracker.advance(steps * plan.batch_size)
@@ -149,11 +154,16 @@ class Distiller:
         rows = min(_CHUNK_ROWS, _CHUNK_BYTES // max(row, 1))
         return max(1, rows // plan.batch_size)
 
-    def _tensors(self, start: int, count: int, seed: int) -> tuple[dict[str, Any], Any, Any, Any]:
-        inputs, labels, weights, outputs = self._data.take(start, count, seed)
+    def _tensors(self, start: int, count: int, seed: int) -> Lesson:
+        inputs, labels, weights, trust, outputs = self._data.take(start, count, seed)
         scaled = weights * np.float32(self._weight_scale)
-        return ({name: tf.constant(values) for name, values in inputs.items()}, tf.constant(labels), tf.constant(scaled),
-                tf.constant(outputs))  # fmt: skip
+        tensors = {name: tf.constant(values) for name, values in inputs.items()}
+        return tensors, tf.constant(labels), tf.constant(scaled), tf.constant(trust), tf.constant(outputs)
+
+
+def _signature(tensors: Any) -> Any:
+    specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
+    return (*specs, tf.TensorSpec((), tf.int32))
 
 
 def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
@@ -168,7 +178,11 @@ def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
 
 
 def _step_function(
-    network: keras.Model, optimizer: keras.optimizers.Optimizer, plan: TrainingPlan, losses: tuple[RowLoss, RowLoss]
+    network: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    plan: TrainingPlan,
+    losses: tuple[RowLoss, RowLoss],
+    signature: Any,
 ) -> Callable[..., Any]:
     """A compiled loop over the batches of a chunk: one call from Python serves many steps."""
     label_loss, teacher_loss = losses
@@ -177,18 +191,19 @@ def _step_function(
     def batch_of(values: Any, index: Any) -> Any:
         return values[index * size : (index + 1) * size]
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
+    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, trust: Any, teacher: Any, steps: Any) -> None:
         for index in tf.range(steps):
             rows = {name: batch_of(values, index) for name, values in inputs.items()}
             with tf.GradientTape() as tape:
-                outputs = network(rows, training=True)
-                per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
-                per_row += share * teacher_loss(batch_of(teacher, index), outputs)
+                outputs = run_network(network, rows, training=True)
+                own = (1.0 - share) * batch_of(trust, index)
+                per_row = own * label_loss(batch_of(labels, index), outputs)
+                per_row += (1.0 - own) * teacher_loss(batch_of(teacher, index), outputs)
                 loss = tf.reduce_mean(per_row * batch_of(weights, index))
             optimizer.apply(tape.gradient(loss, variables), variables)
 
-    return lambda inputs, labels, weights, teacher, steps: run(inputs, labels, weights, teacher, tf.constant(steps))
+    # One signature for chunks of any length: tracing takes longer than many small networks train.
+    return tf.function(run, input_signature=signature)
 
 
 def _distinct(variables: list[Any]) -> list[Any]:

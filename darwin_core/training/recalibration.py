@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from darwin_core.training.runtime import walk_layers, without_dropout
+from darwin_core.training.runtime import run_network, walk_layers, without_dropout
 
 
 def normalizations(network: keras.Model) -> list[Any]:
     """The trainable batch normalisations of a network, nested ones included."""
     return [
-        layer for layer in walk_layers(network) if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        layer
+        for layer in walk_layers(network)
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     ]
 
 
@@ -43,7 +45,7 @@ def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def forward(inputs: Any) -> Any:
-            return network(inputs, training=True)
+            return run_network(network, inputs, training=True)
 
         with without_dropout(network):
             for inputs in batches:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from darwin_core.networks.inputs import as_structure
+from darwin_core.networks.wiring import read_wiring
 
 logger = logging.getLogger("darwin")
 
@@ -42,6 +45,12 @@ def walk_layers(network: keras.Model) -> Iterator[Any]:
         yield layer
         if isinstance(layer, keras.Model):
             yield from walk_layers(layer)
+
+
+def run_network(network: keras.Model, inputs: Mapping[str, Any], *, training: bool) -> Any:
+    """Call a network on tensors by input name, whatever structure it was built with; its one output."""
+    structure = as_structure(read_wiring(network), inputs)
+    return keras.tree.flatten(network(structure, training=training))[0]
 
 
 def reseed(network: keras.Model, seed: int) -> None:

@@ -87,8 +87,7 @@ class TeacherCache:
 
     def _block(self, split: MappedSplit, view: View, start: int) -> Outputs:
         rows = np.arange(start, min(start + _BLOCK_ROWS, split.rows))
-        block = np.asarray(self._predict(view.apply(split.take(rows).inputs, rows)), dtype=np.float32)
-        return block
+        return np.asarray(self._predict(view.inputs(split, rows)), dtype=np.float32)
 
 
 @contextmanager

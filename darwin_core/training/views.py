@@ -1,4 +1,4 @@
-"""Views: label-safe variations of the training rows, so fixed that the teacher's outputs on them can be cached.
+"""Views: variations of the training rows, so fixed that the teacher's outputs on them can be cached.
 
 A view is a pure function of the row number. Every offspring of every generation and run sees the same variations, and
 the teacher looks at each of them once.
@@ -7,28 +7,32 @@ the teacher looks at each of them once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Inputs = dict[str, npt.NDArray[np.generic]]
+from darwin_core.data import MappedSplit
+from darwin_core.data.permutation import Permutation, mix64
+
+Inputs = dict[str, npt.NDArray[Any]]
 Rows = npt.NDArray[np.int64]
 
 
 class View(ABC):
-    """A deterministic variation of rows. ``name`` must change whenever the variation does: caches are keyed by it."""
+    """A deterministic variation of rows.
+
+    Attributes:
+        name: Must change whenever the variation does: caches are keyed by it.
+        keeps_labels: Whether the rows' labels still hold. Where they do not, only the teacher teaches.
+    """
 
     name: str
+    keeps_labels: bool = True
 
     @abstractmethod
-    def apply(self, inputs: Mapping[str, npt.NDArray[np.generic]], rows: Rows) -> Inputs:
-        """The varied inputs.
-
-        Args:
-            inputs: Input name -> values, batch axis first.
-            rows: Row number of each row of the batch within the split.
-        """
+    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
+        """Input name -> varied values of these rows, batch axis first."""
 
 
 class PlainView(View):
@@ -36,9 +40,9 @@ class PlainView(View):
 
     name = "plain"
 
-    def apply(self, inputs: Mapping[str, npt.NDArray[np.generic]], rows: Rows) -> Inputs:
-        """The same inputs."""
-        return dict(inputs)
+    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
+        """The rows' own inputs."""
+        return split.take(rows).inputs
 
 
 PLAIN = PlainView()
@@ -49,28 +53,66 @@ class ShiftView(View):
 
     Args:
         index: Which of the endlessly many such views.
-        rows: Number of rows in the split.
         pixels: Largest shift along each axis; the border is repeated.
         brightness: Largest relative change of brightness.
     """
 
-    def __init__(self, index: int, rows: int, pixels: int = 2, brightness: float = 0.15) -> None:
+    def __init__(self, index: int, pixels: int = 2, brightness: float = 0.15) -> None:
         self.name = f"shift-{pixels}-{brightness:g}-{index}"
-        rng = np.random.default_rng((20_190_411, index, pixels))
-        self._shifts = rng.integers(-pixels, pixels + 1, size=(rows, 2))
-        self._gains = rng.uniform(1 - brightness, 1 + brightness, size=rows).astype(np.float32)
+        self._index, self._pixels, self._brightness = index, pixels, brightness
 
-    def apply(self, inputs: Mapping[str, npt.NDArray[np.generic]], rows: Rows) -> Inputs:
+    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
         """The images (inputs of rank 4), varied; other inputs as they are."""
-        return {name: self._vary(values, rows) if values.ndim == 4 else values for name, values in inputs.items()}
+        plain = split.take(rows).inputs
+        return {name: self._vary(values, rows) if values.ndim == 4 else values for name, values in plain.items()}
 
-    def _vary(self, images: npt.NDArray[np.generic], rows: Rows) -> npt.NDArray[np.generic]:
+    def _vary(self, images: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
         height, width = images.shape[1:3]
-        down = np.clip(np.arange(height)[None, :] + self._shifts[rows, 0][:, None], 0, height - 1)
-        right = np.clip(np.arange(width)[None, :] + self._shifts[rows, 1][:, None], 0, width - 1)
+        shift = (_uniform(rows, self._index, (0, 1)) * (2 * self._pixels + 1)).astype(np.int64) - self._pixels
+        gain = 1 + self._brightness * (2 * _uniform(rows, self._index, (2,)) - 1)
+        down = np.clip(np.arange(height)[None, :] + shift[:, :1], 0, height - 1)
+        right = np.clip(np.arange(width)[None, :] + shift[:, 1:], 0, width - 1)
         moved = images[np.arange(len(images))[:, None, None], down[:, :, None], right[:, None, :]]
-        varied = moved.astype(np.float32) * self._gains[rows][:, None, None, None]
-        if np.issubdtype(images.dtype, np.integer):
-            limit = np.iinfo(images.dtype).max
-            return np.clip(np.rint(varied), 0, limit).astype(images.dtype)
+        varied = moved * gain.astype(np.float32)[:, :, None, None]
+        if images.dtype.kind in "iu":
+            varied = np.clip(np.rint(varied), 0, np.iinfo(images.dtype).max)
         return varied.astype(images.dtype)
+
+
+class ExchangeView(View):
+    """Table rows of which some values come from another row of the data.
+
+    Rows between the rows: the teacher says what it makes of combinations that the data happen not to hold, and the
+    network learns the teacher's function instead of the training set (after MUNGE: Bucila, Caruana, Niculescu-Mizil,
+    "Model Compression", KDD 2006).
+
+    Args:
+        index: Which of the endlessly many such views.
+        share: Share of values that are exchanged.
+    """
+
+    keeps_labels = False
+
+    def __init__(self, index: int, share: float = 0.3) -> None:
+        self.name = f"exchange-{share:g}-{index}"
+        self._index, self._share = index, share
+
+    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
+        """Each value is the row's own or, independently, that of its partner row."""
+        own = split.take(rows).inputs
+        partners = split.take(Permutation(split.rows, self._index + 1)(rows)).inputs
+        widths = [int(np.prod(values.shape[1:])) for values in own.values()]
+        exchanged = _uniform(rows, self._index, tuple(range(sum(widths)))) < self._share
+        starts = np.cumsum([0, *widths])
+        mixed = {}
+        for position, (name, values) in enumerate(own.items()):
+            chosen = exchanged[:, starts[position] : starts[position + 1]].reshape(values.shape)
+            mixed[name] = np.where(chosen, partners[name], values)
+        return mixed
+
+
+def _uniform(rows: Rows, index: int, streams: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Numbers in [0, 1) that depend on row, view and stream alone, shape (rows, streams)."""
+    keys = np.asarray(streams, np.uint64)[None, :] + np.uint64((index + 1) << 20)
+    mixed = mix64(mix64(rows.astype(np.uint64)[:, None]) ^ keys)
+    return np.asarray((mixed >> np.uint64(11)).astype(np.float64) / 2**53)

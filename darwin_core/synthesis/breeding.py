@@ -1,0 +1,134 @@
+"""Breeding one generation: probe the parent, propose designs, raise the offspring, let them race."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from darwin_core.contracts import CandidateStage, HeadKind, Insights, NetworkCost
+from darwin_core.dependency import DependencyGraph, analyse
+from darwin_core.networks import load_network
+from darwin_core.synthesis.allocation import Target, WidthAllocator
+from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.effort import Effort
+from darwin_core.synthesis.generators import Generator, Situation
+from darwin_core.synthesis.inheritance import importance_of, inherit
+from darwin_core.synthesis.nursery import Birth, Nursery, Stint
+from darwin_core.synthesis.pace import Pace
+from darwin_core.synthesis.probings import Probings
+from darwin_core.synthesis.racing import contenders
+from darwin_core.synthesis.requirements import ResourceLimits
+from darwin_core.training import stable_seed
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all offspring of a search have in common.
+
+    Attributes:
+        reference_cost: What sizes are relative to.
+        limits: Ceilings from the requirements.
+        head: The head of every offspring.
+        dropped_inputs: The inputs that no offspring reads.
+    """
+
+    reference_cost: NetworkCost
+    limits: ResourceLimits
+    head: HeadKind
+    dropped_inputs: tuple[str, ...]
+
+
+class Breeder:
+    """Breeds generations.
+
+    Args:
+        generator: Proposes designs.
+        probings: Probes parents.
+        nursery: Raises offspring.
+        effort: Says how many rows they see.
+        frame: What offspring have in common.
+        generations: How many generations there will be at most.
+        seed: Seed of the search.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        probings: Probings,
+        nursery: Nursery,
+        effort: Effort,
+        frame: Frame,
+        *,
+        generations: int,
+        seed: int,
+    ) -> None:
+        self._generator, self._probings, self._nursery = generator, probings, nursery
+        self._effort, self._frame, self._generations, self._seed = effort, frame, generations, seed
+
+    def breed(
+        self, generation: int, parent: Candidate, sizes: Sequence[float], safe: Sequence[Candidate], pace: Pace
+    ) -> list[Candidate]:
+        """One generation.
+
+        Args:
+            generation: Its number; the first is 1.
+            parent: What the offspring inherit from.
+            sizes: Relative size of each offspring.
+            safe: Networks that already meet every requirement.
+            pace: Advances by rows.
+
+        Returns:
+            The offspring after their race.
+        """
+        network = load_network(parent.path)
+        graph = analyse(network)
+        insights = self._probings.of(parent, graph)
+        importance = importance_of(insights)
+        births = self._births(generation, parent, graph, insights, sizes)
+        halves = {birth.candidate_id: self._half(generation, birth.cost, len(births)) for birth in births}
+        pace.expect_generations(generation, sum(halves.values()) * 3 // 2)
+        raced = []
+        for birth in births:
+            pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
+            build = partial(inherit, network, graph, birth.genome, importance)
+            raced.append(self._nursery.raise_offspring(birth, build, _stint(1, halves[birth.candidate_id]), pace))
+        for item in contenders(raced, [*safe, *(other for other in raced if other.safe)]):
+            stint = _stint(2, halves[item.candidate_id])
+            raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
+        return raced
+
+    def _half(self, generation: int, cost: NetworkCost, count: int) -> int:
+        """Rows of half a race. Half of the offspring run the second half as well."""
+        races = 0.75 * count * (self._generations - generation + 1)
+        return max(1, self._effort.race_samples(cost, races) // 2)
+
+    def _births(
+        self,
+        generation: int,
+        parent: Candidate,
+        graph: DependencyGraph,
+        insights: Insights,
+        sizes: Sequence[float],
+    ) -> list[Birth]:
+        rng = np.random.default_rng(stable_seed(self._seed, "generation", generation))
+        present = tuple(name for name in self._frame.dropped_inputs if name in graph.wiring.inputs)
+        allocator = WidthAllocator(graph, self._frame.reference_cost, head=self._frame.head, dropped_inputs=present)
+        births: list[Birth] = []
+        seen: set[str] = set()
+        for number, size in enumerate(sizes, start=1):
+            target = Target(size, self._frame.limits)
+            situation = Situation(allocator, insights, target, self._frame.head, self._frame.dropped_inputs)
+            genome = self._generator.propose(situation, rng)
+            if genome.digest() in seen:
+                continue
+            seen.add(genome.digest())
+            cost = allocator.cost(genome.widths)
+            births.append(Birth(f"g{generation}n{number}", generation, parent, self._generator.name, genome, cost))
+        return births
+
+
+def _stint(number: int, samples: int) -> Stint:
+    return Stint(number, samples, CandidateStage.RACED)

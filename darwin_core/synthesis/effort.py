@@ -1,0 +1,100 @@
+"""How many training rows a network gets: by data and cost where the budget leaves it open, and within its seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from darwin_core.contracts import NetworkCost, SearchBudget
+
+SEARCH_SHARE = 0.45
+FINISH_SHARE = 0.72
+"""Shares of the budget's seconds after which the generations, then the long finish end; the control has the rest."""
+
+_RACE_MACS = 3e12
+_RACE_EPOCHS = {True: 4, False: 10}
+_FINISH_RACES = 4
+_SMALLEST_RACE, _LARGEST_RACE = 40_000, 500_000
+_FEWEST_ROWS = 2_000
+_GUESSED_MACS_PER_SECOND = 2e10
+_GUESSED_ROW_SECONDS = 2e-5
+
+
+class Clock:
+    """The seconds of a budget, those of earlier, killed attempts included.
+
+    Args:
+        seconds: The soft ceiling; None: there is none.
+        used: Seconds spent before this process.
+    """
+
+    def __init__(self, seconds: float | None, used: float = 0.0) -> None:
+        self._seconds, self._started = seconds, time.monotonic() - used
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a ceiling."""
+        return self._seconds is not None
+
+    def left(self, share: float = 1.0) -> float:
+        """Seconds until ``share`` of the budget is used; infinite without a ceiling, negative once it is passed."""
+        if self._seconds is None:
+            return float("inf")
+        return share * self._seconds - (time.monotonic() - self._started)
+
+
+@dataclass
+class _Speed:
+    macs: float
+    row_seconds: float
+
+    def row_seconds_at(self, macs: float) -> float:
+        """Seconds per row of another network; small ones are not quicker than in proportion, large ones are slower."""
+        return self.row_seconds * max(0.3, macs / max(self.macs, 1.0))
+
+
+class Effort:
+    """Plans training rows.
+
+    A race costs every network about the same number of operations, so small networks see more rows, within a number of
+    epochs. The long finish is four races.
+
+    Args:
+        budget: What was asked for.
+        rows: Training rows there are.
+        images: Whether rows are images.
+        clock: Seconds left.
+    """
+
+    def __init__(self, budget: SearchBudget, rows: int, *, images: bool, clock: Clock) -> None:
+        self._budget, self._rows, self._images, self._clock = budget, rows, images, clock
+        self._speed: _Speed | None = None
+
+    def race_samples(self, cost: NetworkCost, races_left: float) -> int:
+        """Rows for one offspring of this cost, with so many races to come, this one included."""
+        wanted = self._budget.generation_samples or self._race_by_data(cost)
+        return self._affordable(wanted, cost, self._clock.left(SEARCH_SHARE) / max(races_left, 1.0))
+
+    def finish_samples(self, cost: NetworkCost, finishes_left: int) -> int:
+        """Rows of the long finish for a network of this cost, with so many finalists to come."""
+        wanted = self._budget.final_samples or _FINISH_RACES * self._race_by_data(cost)
+        return self._affordable(wanted, cost, self._clock.left(FINISH_SHARE) / max(finishes_left, 1))
+
+    def observe(self, cost: NetworkCost, samples: int, seconds: float) -> None:
+        """Learn the machine's speed from a stint."""
+        if samples:
+            self._speed = _Speed(float(cost.macs), seconds / samples)
+
+    def _race_by_data(self, cost: NetworkCost) -> int:
+        by_cost = _RACE_MACS / (3.0 * max(cost.macs, 1))
+        by_data = _RACE_EPOCHS[self._images] * self._rows
+        return int(min(max(min(by_cost, by_data), _SMALLEST_RACE), _LARGEST_RACE))
+
+    def _affordable(self, wanted: int, cost: NetworkCost, seconds: float) -> int:
+        if not self._clock.limited:
+            return wanted
+        if self._speed is None:
+            row_seconds = _GUESSED_ROW_SECONDS + 3.0 * cost.macs / _GUESSED_MACS_PER_SECOND
+        else:
+            row_seconds = self._speed.row_seconds_at(cost.macs)
+        return int(max(_FEWEST_ROWS, min(wanted, seconds / row_seconds)))

@@ -1,0 +1,186 @@
+"""The nursery: builds, trains and judges one network at a time, and keeps what it did in the journal.
+
+A stint is a pure function of what it starts from: it begins with a network file, and random generators are put into a
+state that seed, candidate and stint determine. So a search killed at any moment finds finished stints in the journal,
+goes on with the interrupted one from its last checkpoint, and ends in the same result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, NetworkCost
+from darwin_core.networks import load_network, save_network
+from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.effort import Effort
+from darwin_core.synthesis.examiner import Examiner
+from darwin_core.synthesis.journal import Journal
+from darwin_core.synthesis.pace import Pace
+from darwin_core.synthesis.performance import relative_size
+from darwin_core.training import Distiller, TrainingPlan, stable_seed
+
+
+@dataclass(frozen=True)
+class Birth:
+    """An offspring that is still to be built.
+
+    Attributes:
+        candidate_id: Its name in the search.
+        generation: The generation it belongs to.
+        parent: What it inherits from.
+        strategy: What proposed it.
+        genome: Its design.
+        cost: What it will cost.
+    """
+
+    candidate_id: str
+    generation: int
+    parent: Candidate
+    strategy: str
+    genome: Genome
+    cost: NetworkCost
+
+
+@dataclass(frozen=True)
+class Stint:
+    """A piece of training: the how-manieth of its candidate, for how many rows, and what it makes of the candidate."""
+
+    number: int
+    samples: int
+    stage: CandidateStage
+
+
+class Nursery:
+    """Raises candidates.
+
+    Args:
+        folder: Where network files and checkpoints go; survives a kill.
+        journal: What was done already.
+        distiller: Trains.
+        examiner: Judges.
+        plan: Number of rows -> training plan.
+        effort: Learns the machine's speed.
+        seed: Seed of the search.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        distiller: Distiller,
+        examiner: Examiner,
+        plan: Callable[[int], TrainingPlan],
+        effort: Effort,
+        seed: int,
+    ) -> None:
+        self._folder, self._journal, self._distiller, self._examiner = folder, journal, distiller, examiner
+        self._plan, self._effort, self._seed = plan, effort, seed
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def raise_offspring(self, birth: Birth, inherit: Callable[[], keras.Model], stint: Stint, pace: Pace) -> Candidate:
+        """Build an offspring, train it for its first stint and judge it.
+
+        Args:
+            birth: Which one.
+            inherit: Builds the network with inherited weights.
+            stint: How it is trained.
+            pace: Advances by rows.
+        """
+        blank = CandidateRecord(
+            candidate_id=birth.candidate_id,
+            generation=birth.generation,
+            parents=(birth.parent.candidate_id,),
+            strategy=birth.strategy,
+            genome=birth.genome,
+            cost=birth.cost,
+            quality=None,
+            stage=CandidateStage.PROPOSED,
+            samples=0,
+            seconds=0.0,
+        )
+        newborn = Candidate(blank, Path(), 0.0, 0.0, 0.0, 0.0, birth.parent.lineage_samples)
+        return self._run(newborn, inherit, stint, pace)
+
+    def train_on(self, candidate: Candidate, stint: Stint, pace: Pace) -> Candidate:
+        """Train a candidate for another stint and judge it again."""
+        return self._run(candidate, lambda: load_network(candidate.path), stint, pace)
+
+    def _run(self, candidate: Candidate, build: Callable[[], keras.Model], stint: Stint, pace: Pace) -> Candidate:
+        key = f"{candidate.candidate_id}-{stint.number}"
+        path = self._folder / f"{key}.keras"
+        entry = self._journal.get(key)
+        if entry is None or not path.exists():
+            started = time.monotonic()
+            network = build()
+            trained = self._train(network, key, self._planned(key, stint.samples), pace)
+            save_network(network, path)
+            raised = self._judged(candidate, network, path, stint.stage, trained)
+            spent = time.monotonic() - started
+            record = raised.record.model_copy(update={"seconds": candidate.record.seconds + spent})
+            entry = _to_entry(replace(raised, record=record)) | {"seconds": spent}
+            self._journal.append(key, entry)
+        else:
+            pace.advance(entry["lineage_samples"] - candidate.lineage_samples, f"{key} found")
+        raised = _from_entry(entry, path)
+        self._effort.observe(raised.record.cost, raised.record.samples - candidate.record.samples, entry["seconds"])
+        return raised
+
+    def _planned(self, key: str, samples: int) -> int:
+        """The rows of a stint; remembered, because a resumed run may find another amount of time left."""
+        planned = self._journal.get(f"{key}/plan")
+        if planned is None:
+            planned = {"samples": samples}
+            self._journal.append(f"{key}/plan", planned)
+        return int(planned["samples"])
+
+    def _train(self, network: keras.Model, key: str, samples: int, pace: Pace) -> int:
+        checkpoint = self._folder / f"{key}.checkpoint.npz"
+        seed = stable_seed(self._seed, key)
+        plan = self._plan(samples)
+        outcome = self._distiller.train(network, plan, seed=seed, checkpoint=checkpoint, tracker=pace)
+        checkpoint.unlink(missing_ok=True)
+        return outcome.samples
+
+    def _judged(
+        self, candidate: Candidate, network: keras.Model, path: Path, stage: CandidateStage, samples: int
+    ) -> Candidate:
+        cost, judgement = self._examiner.examine(network, path, finalist=stage is CandidateStage.FINISHED)
+        record = candidate.record.model_copy(
+            update={
+                "cost": cost,
+                "quality": judgement.quality,
+                "stage": stage,
+                "samples": candidate.record.samples + samples,
+                "performance": judgement.performance,
+                "requirements": judgement.statuses,
+                "feasible": judgement.feasible,
+            }
+        )
+        return Candidate(
+            record=record,
+            path=path,
+            size=relative_size(cost, self._examiner.judge.reference_cost),
+            shortfall=judgement.shortfall,
+            cautious_shortfall=judgement.cautious_shortfall,
+            quality_shortfall=judgement.quality_shortfall,
+            lineage_samples=candidate.lineage_samples + samples,
+        )
+
+
+_FIGURES = ("size", "shortfall", "cautious_shortfall", "quality_shortfall", "lineage_samples")
+
+
+def _to_entry(candidate: Candidate) -> dict[str, Any]:
+    figures = {name: getattr(candidate, name) for name in _FIGURES}
+    return {"record": candidate.record.model_dump(mode="json"), **figures}
+
+
+def _from_entry(entry: dict[str, Any], path: Path) -> Candidate:
+    record = CandidateRecord.model_validate(entry["record"])
+    return Candidate(record=record, path=path, **{name: entry[name] for name in _FIGURES})

@@ -1,0 +1,212 @@
+"""The whole search: from a reference, data and requirements to the chosen network and the record of how it was found.
+
+reference --probe--> insights --generator--> designs --inherit, distil, judge--> offspring --race--> candidates
+    ^                                                                                                    |
+    +------------------------- the smallest that keeps the quality becomes the parent -------------------+
+candidates --long finish--> chosen, and beside it a uniformly narrowed control of the same size and samples
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, HeadKind, Insights, Latency
+from darwin_core.dependency import analyse
+from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency
+from darwin_core.progress import Reporter
+from darwin_core.synthesis.allocation import Target, WidthAllocator
+from darwin_core.synthesis.breeding import Breeder, Frame
+from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.choice import choose
+from darwin_core.synthesis.effort import Clock, Effort
+from darwin_core.synthesis.examiner import Examiner
+from darwin_core.synthesis.finishing import finish, uniform_control
+from darwin_core.synthesis.inputs import inputs_to_drop
+from darwin_core.synthesis.inquisitor import Inquisitor
+from darwin_core.synthesis.journal import Journal
+from darwin_core.synthesis.judgement import Judge, ValidationRows
+from darwin_core.synthesis.loop import GenerationLoop
+from darwin_core.synthesis.nursery import Nursery
+from darwin_core.synthesis.pace import Pace
+from darwin_core.synthesis.performance import performance_function
+from darwin_core.synthesis.probings import Probings
+from darwin_core.synthesis.recording import record_search
+from darwin_core.synthesis.requirements import complete_requirements
+from darwin_core.synthesis.sizing import SizeSchedule
+from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
+from darwin_core.training import PLAIN, DistillationData, Distiller, TeacherCache, TrainingPlan
+
+REFERENCE_ID = "reference"
+
+
+class Search:
+    """One search; :meth:`run` does it.
+
+    Args:
+        reference: The network to be made smaller.
+        train: The rows that teach.
+        validation: The rows that judge; never the sealed ones.
+        aim: What is asked for.
+        workdir: Survives a kill and belongs to this search alone.
+        cache_dir: Shared by content with all searches on the machine.
+        reporter: Where progress goes.
+
+    Raises:
+        RequirementError: A requirement speaks of a metric that this task does not have.
+        RequestError: The performance function is unknown.
+        NetworkError: The reference cannot be read.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        train: Part,
+        validation: Part,
+        aim: Aim,
+        *,
+        workdir: Path,
+        cache_dir: Path,
+        reporter: Reporter,
+    ) -> None:
+        self._reference, self._train, self._validation, self._aim = reference, train, validation, aim
+        self._workdir, self._reporter, self._seconds = workdir, reporter, dict[str, float]()
+        self._network = load_network(reference.path)
+        self._graph = analyse(self._network)
+        self._cost = measure_cost(self._network)
+        self._teacher = TeacherCache(cache_dir / "teacher", reference.sha256, Predictor(self._network), reporter)
+        self._images = any(values.ndim == 4 for values in train.split.inputs.values())
+        self._journal = Journal(workdir / "journal.jsonl")
+        self._clock = Clock(aim.budget.seconds, self._journal.total("seconds"))
+        self._effort = Effort(aim.budget, train.split.rows, images=self._images, clock=self._clock)
+
+    def run(self) -> SearchOutcome:
+        """Search, finish, choose, and hold the choice against the control."""
+        aim, effort = self._aim, self._effort
+        judge = self._judge()
+        latency = self._latency() if judge.indicator.needs_latency else None
+        reference = self._generation_zero(judge, latency)
+        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        probings = Probings(self._inquisitor(), self._workdir / "insights")
+        with self._timed("probing"):
+            insights = probings.of(reference, self._graph)
+        frame = self._frame(judge, insights, reference)
+        breeder = Breeder(
+            aim.generator, probings, nursery, effort, frame, generations=aim.budget.generations, seed=aim.seed
+        )
+        loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, self._clock)
+        with self._reporter.track("Synthesis") as tracker:
+            pace = Pace(tracker, aim.budget, 2 * effort.finish_samples(self._cost, 1))
+            with self._timed("generations"):
+                candidates = loop.run(reference, pace)
+            with self._timed("finish"):
+                candidates = finish(candidates, nursery, effort, pace)
+            chosen = choose(candidates)
+            with self._timed("control"):
+                control = uniform_control(chosen, reference, frame, nursery, pace)
+        record = record_search(aim, self._reference.kind.task, reference, candidates, [control], chosen, self._seconds)
+        by_id = {candidate.candidate_id: candidate for candidate in candidates}
+        return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
+
+    def _judge(self) -> Judge:
+        rows, kind = self._validation.split, self._reference.kind
+        with self._timed("teacher"):
+            outputs = self._teacher.outputs(rows, self._validation.sha256)
+        return Judge(
+            kind,
+            ValidationRows(rows.labels, rows.weights),
+            outputs,
+            self._cost,
+            complete_requirements(self._aim.requirements, kind.task),
+            performance_function(self._aim.performance_function),
+            self._aim.alert_budget,
+            self._reference.loss,
+        )
+
+    def _nursery(self, examiner: Examiner) -> Nursery:
+        rows, kind = self._train.split, self._reference.kind
+        with self._timed("teacher"):
+            data = DistillationData(rows, ((PLAIN, self._teacher.outputs(rows, self._train.sha256)),))
+
+        def plan(samples: int) -> TrainingPlan:
+            return TrainingPlan.for_task(kind, samples, images=self._images)
+
+        distiller = Distiller(kind, data, self._reference.loss)
+        folder = self._workdir / "networks"
+        return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, self._aim.seed)
+
+    def _inquisitor(self) -> Inquisitor:
+        reference = self._reference
+        return Inquisitor(
+            reference.kind,
+            self._train.split,
+            reference.features,
+            reference.loss,
+            seed=self._aim.seed,
+            reporter=self._reporter,
+        )
+
+    def _latency(self) -> Callable[[Path], Latency]:
+        row = self._validation.split.take([0]).inputs
+
+        def measure(path: Path) -> Latency:
+            present = {item.name for item in load_network(path).inputs}
+            return measure_latency(path, {name: values for name, values in row.items() if name in present})
+
+        return measure
+
+    def _generation_zero(self, judge: Judge, latency: Callable[[Path], Latency] | None) -> Candidate:
+        """The reference as the first candidate."""
+        cost = self._cost
+        if latency is not None:
+            cost = cost.model_copy(update={"latency": latency(self._reference.path)})
+        outputs = self._teacher.outputs(self._validation.split, self._validation.sha256)
+        found = judge.judge(cost, outputs)
+        record = CandidateRecord(
+            candidate_id=REFERENCE_ID,
+            generation=0,
+            parents=(),
+            strategy="reference",
+            genome=Genome(widths={name: group.channels for name, group in self._graph.groups.items()}),
+            cost=cost,
+            quality=found.quality,
+            stage=CandidateStage.FINISHED,
+            samples=0,
+            seconds=0.0,
+            performance=found.performance,
+            requirements=found.statuses,
+            feasible=found.feasible,
+        )
+        shortfalls = (found.shortfall, found.cautious_shortfall, found.quality_shortfall)
+        return Candidate(record, self._reference.path, 1.0, *shortfalls, lineage_samples=0)
+
+    def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:
+        """Head, inputs and ceilings. A bound on latency becomes one on MACs in proportion to the reference's."""
+        pooled = HeadKind.GLOBAL_POOLING in self._graph.heads
+        limits = judge.indicator.limits()
+        share = judge.indicator.latency_share(reference.record.cost)
+        if share < 1.0:
+            limits = replace(limits, macs=min(limits.macs, math.floor(share * self._cost.macs)))
+        return Frame(
+            reference_cost=self._cost,
+            limits=limits,
+            head=HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP,
+            dropped_inputs=inputs_to_drop(self._graph, insights.input_use, limits.input_features),
+        )
+
+    def _schedule(self, frame: Frame) -> SizeSchedule:
+        ceiling = 1.0
+        if frame.limits.bounded:
+            allocator = WidthAllocator(self._graph, self._cost, head=frame.head, dropped_inputs=frame.dropped_inputs)
+            ceiling = allocator.size(allocator.allocate({}, Target(1.0, frame.limits)))
+        return SizeSchedule(self._aim.budget, ceiling)
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._seconds[phase] = self._seconds.get(phase, 0.0) + time.monotonic() - started
