@@ -17,7 +17,7 @@ from darwin_core.errors import RequestError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _ATTEMPTS = 8
 _CONNECTIONS = 16
@@ -34,8 +34,27 @@ def connect(options: StorageOptions) -> S3Client:
         RequestError: The options or the environment cannot be used.
     """
     attempts = _attempts()
+    verify = _certificates(options)
+    try:
+        # A session of our own: boto3's default session is shared by threads and not safe to build clients from.
+        client: S3Client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=options.endpoint_url,
+            region_name=options.region,
+            verify=verify,
+            config=_config(options, attempts),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise RequestError(
+            f"The S3 connection cannot be set up: {error}.", hint="Correct the storage options or AWS_* variables."
+        ) from error
+    _retry_on_429(client, attempts)
+    return client
+
+
+def _config(options: StorageOptions, attempts: int) -> Config:
     retries: Any = {"mode": os.environ.get("AWS_RETRY_MODE", "standard"), "total_max_attempts": attempts}
-    config = Config(
+    return Config(
         retries=retries,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -44,21 +63,6 @@ def connect(options: StorageOptions) -> S3Client:
         s3={"addressing_style": "path"} if options.path_style else None,
         user_agent_extra="darwin",
     )
-    try:
-        # A session of our own: boto3's default session is shared by threads and not safe to build clients from.
-        client: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=options.endpoint_url,
-            region_name=options.region,
-            verify=_certificates(options),
-            config=config,
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise RequestError(
-            f"The S3 connection cannot be set up: {error}.", hint="Correct the storage options or AWS_* variables."
-        ) from error
-    _retry_on_429(client, attempts)
-    return client
 
 
 def _attempts() -> int:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 Headers = dict[str, str]
@@ -57,22 +59,36 @@ def forward(exchange: Exchange, *, without: tuple[str, ...] = ()) -> Reply:
     return Reply(status, answer, body)
 
 
+def read_body(stream: BinaryIO, headers: Mapping[str, str]) -> bytes:
+    """The body of a request, sent whole or in chunks."""
+    if headers.get("Transfer-Encoding") != "chunked":
+        return stream.read(int(headers.get("Content-Length", 0)))
+    body = b""
+    while size := int(stream.readline(), 16):
+        body += stream.read(size)
+        stream.readline()
+    stream.readline()
+    return body
+
+
 class FaultyProxy:
     """Forwards everything to ``upstream``, except where a fault says otherwise."""
 
-    def __init__(self, upstream: str) -> None:
-        self._upstream = urlsplit(upstream).netloc
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
+        self.upstream = upstream
         self._lock = threading.Lock()
         self.faults: list[Fault] = []
         self.seen: list[Exchange] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_port}"
 
     @contextmanager
     def running(self) -> Iterator[FaultyProxy]:
         """Serve while the block runs."""
-        thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield self
@@ -96,9 +112,10 @@ class FaultyProxy:
 
     def ask_upstream(self, method: str, path: str, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
         """One request to the real server."""
-        connection = http.client.HTTPConnection(self._upstream, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=30)
         try:
-            connection.request(method, path, body=body, headers=headers)
+            sent = {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+            connection.request(method, path, body=body, headers=sent)
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
@@ -111,7 +128,7 @@ class FaultyProxy:
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = read_body(self.rfile, self.headers)
                 headers = dict(self.headers.items())
                 reply = proxy.answer(
                     Exchange(
@@ -137,7 +154,6 @@ class FaultyProxy:
                 if reply.cut is not None:
                     self.wfile.flush()
                     self.close_connection = True
-                    self.connection.shutdown(2)
 
             do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_any  # noqa: N815 - names of http.server
 

@@ -15,7 +15,9 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,7 @@ def moto_server() -> Iterator[S3Server]:
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": "7"},  # short pages, so that every listing has several
     )
     try:
         _wait_until_up(server.endpoint, process)
@@ -101,17 +104,26 @@ def s3_bucket(s3_environment: S3Server) -> str:
 
 
 def new_bucket(server: S3Server) -> str:
-    """Create a bucket that nobody else uses; credentials must be in the environment."""
+    """Create a bucket that nobody else uses."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    admin_client(server.endpoint, *(server.environment[key] for key in KEYS)).create_bucket(Bucket=name)
+    return name
+
+
+@cache
+def admin_client(endpoint: str, access_key: str, secret_key: str) -> Any:
+    """A plain boto3 client for setting the scene; making one takes longer than most tests."""
     import boto3
     from botocore.config import Config
 
-    client = boto3.session.Session().client(
-        "s3", endpoint_url=server.endpoint, config=Config(s3={"addressing_style": "path"})
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required"),
     )
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
-    client.close()
-    return name
 
 
 def _wait_until_up(endpoint: str, process: subprocess.Popen[bytes]) -> None:

@@ -62,7 +62,8 @@ def proxy(moto_server: S3Server) -> Iterator[FaultyProxy]:
 
 @pytest.fixture
 def through_proxy(proxy: FaultyProxy, moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """A fresh bucket, reached through the misbehaving server."""
+    """A fresh bucket, reached through the misbehaving server; gives up after the third attempt."""
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
     return s3_place(moto_server, monkeypatch, endpoint=proxy.endpoint)
 
 
