@@ -92,10 +92,10 @@ def score_split(
     return kept
 
 
-def not_finite(scores: NDArray[Any]) -> int:
-    """Rows with a score that is no finite number."""
-    finite = np.isfinite(scores)
-    return int((~(finite if finite.ndim == 1 else finite.all(axis=1))).sum())
+def not_finite(scores: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows have a score that is no finite number, shape (n,)."""
+    finite: NDArray[np.bool_] = np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
+    return ~finite
 
 
 def _open(path: Path, kind: OutputKind, rows: int, *, fresh: bool) -> np.memmap[Any, Any]:

@@ -36,14 +36,14 @@ def serving_check(
         candidate: The network that shall take its place.
         split: Rows to try both with.
         dropped_inputs: Inputs that the search dropped on purpose.
-        not_finite_rows: Hold-out rows on which the candidate's score is no finite number.
+        not_finite_rows: Hold-out rows on which the reference gives a number and the candidate does not.
     """
     problems = [
         *_signature_problems(reference, candidate, dropped_inputs),
         *_behaviour_problems(reference, candidate, split),
     ]
     if not_finite_rows:
-        problems.append(f"the score of {not_finite_rows:,} hold-out rows is no finite number")
+        problems.append(f"on {not_finite_rows:,} hold-out rows the reference gives a number and the candidate does not")
     gone = [item.name for item in reference.inputs if item.name not in _by_name(candidate)]
     passed = "Inputs, output, batches of 1 and 256, missing values and repeated calls behave as the reference's do"
     if gone:

@@ -89,6 +89,7 @@ class _Evaluator:
             one.name: score_split(one, case.validation, folder, "validation", context.reporter)
             for one in (case.networks.reference, case.networks.candidate)
         }
+        self._no_number = {name: not_finite(scores) for name, scores in self._scores.items()}
         self._answers = {name: Answers.from_scores(self._task, scores) for name, scores in self._scores.items()}
 
     def run(self) -> dict[str, Any]:
@@ -159,7 +160,7 @@ class _Evaluator:
             networks.candidate,
             self._split,
             dropped_inputs=chosen.genome.dropped_inputs,
-            not_finite_rows=not_finite(self._scores["candidate"]),
+            not_finite_rows=int((self._no_number["candidate"] & ~self._no_number["reference"]).sum()),
         )
 
     def _evaluation(self, assessment: Assessment, opinion: SecondOpinion) -> Evaluation:
@@ -179,8 +180,15 @@ class _Evaluator:
             tfma_validation_ok=opinion.validation_ok,
             tfma_rows=opinion.rows,
             tfma_missing_slices=opinion.missing_slices,
-            notes=(*self._holdout.notes, *advice, *opinion.notes),
+            notes=(*self._holdout.notes, *self._number_notes(), *advice, *opinion.notes),
         )
+
+    def _number_notes(self) -> list[str]:
+        return [
+            f"The {name} gives no number for {int(rows.sum()):,} rows; they count as its lowest score."
+            for name, rows in self._no_number.items()
+            if rows.any()
+        ]
 
     def _store(self, evaluation: Evaluation, document: VerdictDocument, assessment: Assessment) -> dict[str, Any]:
         context = self._context
