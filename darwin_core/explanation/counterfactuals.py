@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from darwin_core.contracts import Task
 from darwin_core.explanation.attribution.base import Floats, Inputs
-from darwin_core.explanation.attribution.features import Feature, FeatureMap, concatenate, count_rows, take
-from darwin_core.explanation.decisions import DecisionRule, show_effect
+from darwin_core.explanation.attribution.features import Feature, FeatureMap, concatenate
+from darwin_core.explanation.decisions import DecisionRule, show_apart
 from darwin_core.explanation.reasons import show_value
 
 ScoreRows = Callable[[Inputs], Floats]
@@ -112,16 +112,8 @@ class SingleChange:
             was, becomes = self._rule.shown(before, 0), self._rule.shown(after, 0)
             return f"{start}{becomes} would be predicted instead of {was}."
         moved, side = ("fall", "below") if after[0] < before[0] else ("rise", "to or above")
-        return (
-            f"{start}the score would {moved} from {show_effect(float(before[0]))} to {show_effect(float(after[0]))}, "
-            f"{side} the alert threshold of {show_effect(self._rule.threshold)}."
-        )
-
-
-def draw_rows(inputs: Inputs, most: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """At most so many rows, drawn without replacement."""
-    rows = count_rows(inputs)
-    return take(inputs, np.sort(rng.choice(rows, min(most, rows), replace=False)))
+        was, becomes, limit = show_apart([float(before[0]), float(after[0]), self._rule.threshold])
+        return f"{start}the score would {moved} from {was} to {becomes}, {side} the alert threshold of {limit}."
 
 
 def _number_options(

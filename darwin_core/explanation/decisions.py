@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,3 +74,13 @@ def show_effect(value: float) -> str:
     if size >= 0.1 or value == 0:
         return f"{value:.2f}"
     return f"{value:.3f}" if size >= 0.001 else f"{value:.1g}"
+
+
+def show_apart(values: Sequence[float]) -> list[str]:
+    """Numbers with as few decimals, at least two, as it takes to tell different ones apart."""
+    texts: list[str] = []
+    for decimals in range(2, 10):
+        texts = [f"{value:.{decimals}f}" for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts

@@ -63,7 +63,7 @@ def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PI
     raw = subject.validation.inputs[name][scored.rows[positions]]
     scale = "log-odds" if uses_odds and rule.classes else "score"
     return PictureExplanation(
-        method=f"{attributor.method}, of the {scale} behind {rule.scale}",
+        method=f"{attributor.method}, of the {scale} behind {rule.scale}{scored.note}",
         examples=tuple(
             _example(subject, rule, scored, int(position), pixels, (candidate[row], reference[row]))
             for row, (position, pixels) in enumerate(zip(positions, to_pixels(raw), strict=True))

@@ -15,6 +15,7 @@ from darwin_core.explanation.attribution.features import Feature, FeatureMap, ta
 from darwin_core.explanation.checks.columns import show_number
 from darwin_core.explanation.decisions import show_effect
 
+MISSING = "missing"
 _NEGLIGIBLE = 0.02
 """Contributions below this share of the row's total are no reason."""
 
@@ -23,13 +24,13 @@ def show_value(value: Any, kind: ColumnKind) -> str:
     """A feature's value as text."""
     if isinstance(value, bytes | str):
         text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        return text or "missing"
+        return text or MISSING
     array = np.asarray(value)
     if array.size != 1:
         return "(array)"
     number = float(array.reshape(-1)[0])
     if np.isnan(number):
-        return "missing"
+        return MISSING
     if kind is ColumnKind.TIME:
         return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%d %H:%M")
     if kind is ColumnKind.BOOLEAN:
@@ -46,7 +47,7 @@ class UsualValues:
     @classmethod
     def of(cls, features: FeatureMap, background: Inputs) -> UsualValues:
         """Usual values of the background rows."""
-        return cls({f.name: show_value(_usual(features.values(background, f)), f.kind) for f in features.features})
+        return cls({f.name: _shown_usual(features.values(background, f), f.kind) for f in features.features})
 
 
 def reason_codes(
@@ -91,11 +92,19 @@ def reason_codes(
 
 
 def _sentence(feature: Feature, value: str, usual: str, amount: float, subject: str) -> str:
-    direction = "raises" if amount > 0 else "lowers"
-    compared = "which is usual" if value == usual else f"usual is {usual}"
-    is_word = value == "missing"
-    statement = f"{feature.name} is missing" if is_word else f"{feature.name} = {value}"
-    return f"{statement} {'and ' if is_word else ''}{direction} {subject} by {show_effect(abs(amount))}; {compared}"
+    effect = f"{'raises' if amount > 0 else 'lowers'} {subject} by {show_effect(abs(amount))}"
+    if value == usual:
+        return f"{feature.name} {'is missing' if value == MISSING else f'= {value}'}, as usual, and {effect}"
+    if value == MISSING:
+        return f"{feature.name} is missing, which {effect}; usual is {usual}"
+    return f"{feature.name} = {value} {effect}; usual is {usual}"
+
+
+def _shown_usual(values: NDArray[Any], kind: ColumnKind) -> str:
+    usual = _usual(values)
+    if kind is ColumnKind.NUMBER and np.ndim(usual) == 0 and not float(usual).is_integer():
+        return MISSING if np.isnan(usual) else f"about {usual:.3g}"
+    return show_value(usual, kind)
 
 
 def _usual(values: NDArray[Any]) -> Any:

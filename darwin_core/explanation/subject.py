@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darwin_core.contracts import OutputKind, Snapshot, Task
-from darwin_core.data import MappedSplit
-from darwin_core.data.binding import BoundInput
+from darwin_core.data import BoundInput, MappedSplit
+from darwin_core.errors import NetworkError
 from darwin_core.evaluation.ranking import alert_capacity
 from darwin_core.explanation.attribution.base import Floats
 from darwin_core.explanation.decisions import DecisionRule
@@ -66,16 +66,37 @@ class ScoredRows:
         labels: (rows,) class index or value.
         reference: Scores, (rows,) or (rows, classes).
         candidate: Scores.
+        without_score: Rows left out because a network gave no finite score for them.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[Any]
     reference: Floats
     candidate: Floats
+    without_score: int = 0
+
+    @property
+    def note(self) -> str:
+        """What to say about rows left out; empty where there are none."""
+        if not self.without_score:
+            return ""
+        return f"; {self.without_score:,} rows for which a network gave no finite score were left out"
+
+
+def has_score(*scores: Floats) -> NDArray[np.bool_]:
+    """(rows,) where all networks gave finite scores."""
+    usable = np.ones(len(scores[0]), bool)
+    for each in scores:
+        usable &= np.isfinite(each.reshape(len(each), -1)).all(axis=1)
+    return usable
 
 
 def score_rows(subject: Subject, reporter: Reporter) -> ScoredRows:
-    """Score the validation rows, or a sample of at most MAX_SCORED_ROWS, with both networks."""
+    """Score the validation rows, or a sample of at most MAX_SCORED_ROWS, with both networks.
+
+    Raises:
+        NetworkError: No row gets a finite score from both networks.
+    """
     total = subject.validation.rows
     rows = np.arange(total)
     if total > MAX_SCORED_ROWS:
@@ -88,7 +109,20 @@ def score_rows(subject: Subject, reporter: Reporter) -> ScoredRows:
             reference.append(subject.reference.scores(batch.inputs))
             candidate.append(subject.candidate.scores(batch.inputs))
             tracker.advance(len(batch.labels))
-    return ScoredRows(rows, np.concatenate(labels), np.concatenate(reference), np.concatenate(candidate))
+    found = ScoredRows(rows, np.concatenate(labels), np.concatenate(reference), np.concatenate(candidate))
+    usable = has_score(found.reference, found.candidate)
+    if not usable.any():
+        raise NetworkError(
+            f"None of {len(rows):,} validation rows gets a finite score from both networks.",
+            hint="Look for missing values that the network does not handle, or weights that are not finite.",
+        )
+    return ScoredRows(
+        rows=rows[usable],
+        labels=found.labels[usable],
+        reference=found.reference[usable],
+        candidate=found.candidate[usable],
+        without_score=int((~usable).sum()),
+    )
 
 
 def decision_rule(subject: Subject, scores: Floats) -> DecisionRule:

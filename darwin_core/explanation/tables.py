@@ -20,7 +20,7 @@ from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.examples import telling_rows
 from darwin_core.explanation.ranking import feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
-from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, score_rows
+from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, has_score, score_rows
 from darwin_core.progress import Reporter
 
 BACKGROUND_ROWS = 64
@@ -28,7 +28,7 @@ USUAL_ROWS = 4096
 MAX_EVALUATIONS = 400_000
 """Network evaluations per network; wide tables get fewer permutations, then fewer rows."""
 
-MAX_PAIRS = 8
+MAX_PAIRS = 16
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def explain_table(subject: Subject, rows: int, reporter: Reporter) -> TableExpla
     reference, candidate = both.attribute(np.concatenate([drawn, telling]), reporter)
     count = len(drawn)
     return TableExplanation(
-        method=f"{both.method}, of {rule.scale}; {count:,} validation rows drawn at random",
+        method=f"{both.method}, of {rule.scale}; {count:,} validation rows drawn at random{scored.note}",
         row_ids=tuple(subject.validation.row_ids[int(position)] for position in scored.rows[drawn]),
         names=features.names,
         reference=_part(reference, slice(0, count)),
@@ -121,10 +121,16 @@ class _Comparison:
         self._pairs = pairs
         drawn = subject.rng(3).permutation(subject.train.rows)[:USUAL_ROWS]
         self._usual = subject.train.take(drawn).inputs
-        self._background = take(self._usual, slice(0, BACKGROUND_ROWS))
+        self._background = self._finite_background()
+
+    def _finite_background(self) -> dict[str, NDArray[Any]]:
+        drawn = take(self._usual, slice(0, 8 * BACKGROUND_ROWS))
+        usable = has_score(self._subject.reference.scores(drawn), self._subject.candidate.scores(drawn))
+        return take(drawn, np.flatnonzero(usable)[:BACKGROUND_ROWS])
 
     @property
     def method(self) -> str:
+        """How columns are attributed, in words."""
         return self._sampler(self._features).method
 
     def attribute(self, positions: NDArray[np.int64], reporter: Reporter) -> tuple[Attribution, Attribution]:
