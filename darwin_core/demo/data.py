@@ -22,8 +22,9 @@ from darwin_core.storage import atomic_file
 LABEL = "default.payment.next.month"
 ROW_ID = "ID"
 TEST_SHARE = 0.25
+VALIDATION_SHARE = 0.15
 WINDOW_ROWS = 21_500
-"""Training rows of one night, of the 22,500 that are not test rows."""
+"""Rows of one night for training and validation, of the 22,500 that are not test rows."""
 NEW_ROWS_PER_NIGHT = 500
 
 _WORDS = {
@@ -38,15 +39,17 @@ class DemoFiles(NamedTuple):
     """The files of one night."""
 
     train: Path
+    validation: Path
     test: Path
 
 
 def write_demo_data(directory: Path, *, night: int = 1) -> DemoFiles:
-    """Write ``train.parquet`` and ``test.parquet``.
+    """Write ``train.parquet``, ``validation.parquet`` and ``test.parquet``.
 
-    Which rows are test rows follows from a hash of their ID alone, so they are the same every night. The training
-    rows are a window over the other rows, in the order of their ID, that moves on by 500 customers a night: new ones
-    arrive, the oldest leave.
+    Which rows are test or validation rows follows from a hash of their ID alone, so a customer never changes sides. The
+    rows of a night are a window over the customers who are not in the test set, in the order of their ID, that moves on
+    by 500 a night: new ones arrive, the oldest leave. Validation rows only decide when training the reference stops, so
+    they also judge fairly between the reference and smaller networks.
 
     Args:
         directory: Where to write; made if it is not there.
@@ -59,15 +62,20 @@ def write_demo_data(directory: Path, *, night: int = 1) -> DemoFiles:
         raise RequestError(f"Expected a night of at least 1, got {night}.", hint="The first night is 1.")
     directory.mkdir(parents=True, exist_ok=True)
     table = readable_table()
-    is_test = _test_rows(table)
+    is_test, is_validation = _held_out_rows(table)
     pool = np.flatnonzero(~is_test)
     start = (night - 1) * NEW_ROWS_PER_NIGHT
     window = np.sort(pool[np.arange(start, start + WINDOW_ROWS) % len(pool)])
-    train, test = table.take(pa.array(window)), table.take(pa.array(np.flatnonzero(is_test)))
-    for name, rows in (("train.parquet", train), ("test.parquet", test)):
-        with atomic_file(directory / name) as file:
-            pq.write_table(rows, file, compression="zstd")
-    return DemoFiles(directory / "train.parquet", directory / "test.parquet")
+    parts = {
+        "train": window[~is_validation[window]],
+        "validation": window[is_validation[window]],
+        "test": np.flatnonzero(is_test),
+    }
+    files = DemoFiles(*(directory / f"{name}.parquet" for name in parts))
+    for path, rows in zip(files, parts.values(), strict=True):
+        with atomic_file(path) as file:
+            pq.write_table(table.take(pa.array(rows)), file, compression="zstd")
+    return files
 
 
 def readable_table() -> pa.Table:
@@ -83,13 +91,15 @@ def readable_table() -> pa.Table:
     return table.replace_schema_metadata()
 
 
-def _test_rows(table: pa.Table) -> npt.NDArray[np.bool_]:
-    """A quarter of the rows of each class: those with the smallest hashes of their ID."""
+def _held_out_rows(table: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Test and validation rows: of each class, those with the smallest hashes of their ID, and those that follow."""
     hashes = hash_column(table[ROW_ID].combine_chunks())
     labels = table[LABEL].to_numpy()
-    chosen = np.zeros(len(hashes), bool)
+    is_test, is_validation = np.zeros(len(hashes), bool), np.zeros(len(hashes), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         ranked = members[np.argsort(hashes[members], kind="stable")]
-        chosen[ranked[: round(TEST_SHARE * len(members))]] = True
-    return chosen
+        tests = round(TEST_SHARE * len(members))
+        is_test[ranked[:tests]] = True
+        is_validation[ranked[tests : tests + round(VALIDATION_SHARE * (len(members) - tests))]] = True
+    return is_test, is_validation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from darwin_core.contracts import CompactionConfig, CompactionSummary
+from darwin_core.contracts import CompactionSummary
 from darwin_core.demo.data import write_demo_data
 from darwin_core.demo.reference import train_reference
 from darwin_core.demo.settings import demo_config
@@ -30,9 +30,11 @@ def run_night(output: Path, *, reporter: Reporter, seed: int = 0) -> CompactionS
     """
     night = next_night(output)
     inputs = output / "inputs" / f"night-{night}"
-    train, test = write_demo_data(inputs, night=night)
+    train, validation, test = write_demo_data(inputs, night=night)
     reference = inputs / "reference.keras"
     if not reference.exists():
-        train_reference(train, reference, reporter, seed=seed + night)
-    config: CompactionConfig = demo_config(output / "line", reference=reference, train=train, test=test, seed=seed)
+        train_reference(train, reference, reporter, seed=seed + night, validation=validation)
+    config = demo_config(
+        output / "line", reference=reference, train=train, validation=validation, test=test, seed=seed
+    )
     return run_compaction(config, f"night-{night}", reporter=reporter, work_root=output / "work")

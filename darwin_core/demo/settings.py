@@ -16,6 +16,7 @@ def demo_config(
     *,
     reference: Path | str,
     train: Path | str,
+    validation: Path | str,
     test: Path | str,
     storage: StorageOptions | None = None,
     budget: SearchBudget | None = None,
@@ -27,6 +28,7 @@ def demo_config(
         line: Prefix of the model line.
         reference: Path or URI of the trained reference.
         train: Path or URI of ``train.parquet``.
+        validation: Path or URI of ``validation.parquet``: rows the reference was not fitted to.
         test: Path or URI of ``test.parquet``.
         storage: How to reach the object store.
         budget: Effort of the search.
@@ -43,6 +45,7 @@ def demo_config(
         line=str(line),
         reference=str(reference),
         train=DataSource(uri=str(train)),
+        validation=DataSource(uri=str(validation)),
         test=DataSource(uri=str(test)),
         roles=DataRoles(label=LABEL, positive_label="1", row_id=ROW_ID, slices=SLICES),
         storage=storage or StorageOptions(),
