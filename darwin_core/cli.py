@@ -239,7 +239,7 @@ def rollback(
     if as_json:
         print(pointer.to_json(), end="")  # noqa: T201 - the answer itself
     else:
-        Console().print(f"champion is now {pointer.version} (was {pointer.previous_version}): {pointer.serve_uri}")
+        Console().print(f"champion is now {pointer.version}: {pointer.serve_uri}")
 
 
 @app.command()

@@ -69,7 +69,7 @@ class Pointer(Document):
     manifest_sha256: Sha256
     serve_uri: str = Field(description="prefix ending in '/' for a model server")
     network: ArtifactRef = Field(description="the .keras file")
-    previous_version: str | None
+    previous_version: str | None = Field(description="where a rollback goes that names no version")
     moved_at: datetime
     moved_by: str = Field(description="run id or 'rollback'")
 

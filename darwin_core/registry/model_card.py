@@ -19,6 +19,7 @@ from darwin_core.contracts import (
 
 _MOST_FEATURES = 10
 _MOST_SLICES = 20
+_LOWER_IS_BETTER = frozenset({"rmse", "brier", "ece"})
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _slices(slices: Sequence[SliceMetrics]) -> Iterator[str]:
         return
     yield "## Slices, worst first"
     ranked = sorted(
-        ((estimate.difference, part, estimate) for part in slices for estimate in part.estimates[:1]),
+        ((_gain(estimate), part, estimate) for part in slices for estimate in part.estimates[:1]),
         key=lambda item: (item[0], item[1].column, item[1].value),
     )
     yield from _table(
@@ -157,6 +158,10 @@ def _slices(slices: Sequence[SliceMetrics]) -> Iterator[str]:
             for _, part, estimate in ranked[:_MOST_SLICES]
         ),
     )
+
+
+def _gain(estimate: Estimate) -> float:
+    return -estimate.difference if estimate.metric in _LOWER_IS_BETTER else estimate.difference
 
 
 def _decision(verdict: VerdictDocument) -> Iterator[str]:

@@ -134,7 +134,7 @@ class _Publisher:
 
     def _store_version(self, outcome: str) -> StoredVersion:
         request, context, evidence = self._request, self._context, self._evidence
-        claim, archive = claim_with_export(request, context, self._champion())
+        claim, archive = claim_with_export(request, context, evidence, self._champion())
         files = version_files(request, context, evidence, claim, archive)
         origin = VersionOrigin(
             verdict=evidence.verdict.verdict,

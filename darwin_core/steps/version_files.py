@@ -18,8 +18,7 @@ from darwin_core.contracts import (
     VerdictDocument,
     VersionClaim,
 )
-from darwin_core.networks.exporting import export_serving
-from darwin_core.networks.loading import load_network
+from darwin_core.networks import export_serving, load_network, network_inputs
 from darwin_core.registry.costs import state_costs
 from darwin_core.registry.layout import NETWORK, serve_folder
 from darwin_core.registry.model_card import CardContent, render_model_card
@@ -41,7 +40,9 @@ class Evidence:
     explanation: Explanation
 
 
-def claim_with_export(request: PublishRequest, context: StepContext, champion: str | None) -> tuple[VersionClaim, Path]:
+def claim_with_export(
+    request: PublishRequest, context: StepContext, evidence: Evidence, champion: str | None
+) -> tuple[VersionClaim, Path]:
     """A version number and the exported SavedModel as a zip file; those of a killed attempt where there was one.
 
     Two exports of one network differ in their bytes. So the first one is kept beside the run, and the claim holds its
@@ -50,6 +51,7 @@ def claim_with_export(request: PublishRequest, context: StepContext, champion: s
     Args:
         request: The step's request.
         context: The step's surroundings.
+        evidence: Says which reference the network stands in for.
         champion: The champion's version at this moment.
     """
     if any(True for _ in context.store.list(context.uri("serving"))):
@@ -58,7 +60,7 @@ def claim_with_export(request: PublishRequest, context: StepContext, champion: s
         )
         if claim is not None:
             return claim, context.fetch(claim.serving)
-    archive = _export(context.fetch(request.candidate), context)
+    archive = _export(context.fetch(request.candidate), context.fetch(evidence.snapshot.reference), context)
     uri = context.uri("serving", f"{file_digest(archive).sha256}.zip")
     claim = claim_version(
         context.store,
@@ -107,11 +109,12 @@ def version_files(
     return files
 
 
-def _export(network: Path, context: StepContext) -> Path:
+def _export(network: Path, reference: Path, context: StepContext) -> Path:
     folder, archive = context.workdir / "serving", context.workdir / "serving.zip"
     shutil.rmtree(folder, ignore_errors=True)
     with context.reporter.track("Export for serving"):
-        export_serving(load_network(network), folder)
+        # Callers send what they sent to the reference, also the inputs that the network does without.
+        export_serving(load_network(network), folder, inputs=network_inputs(load_network(reference)))
     with atomic_file(archive) as handle, zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as target:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _ZIP_TIME)
