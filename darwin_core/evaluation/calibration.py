@@ -17,7 +17,8 @@ from darwin_core.evaluation.ranking import Floats
 
 _CLIP = 1e-7
 _ITERATIONS = 50
-_TOLERANCE = 1e-10
+_TOLERANCE = 1e-9
+_SINGULAR = 1e12  # condition number: scores are constant, or separate the classes perfectly
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,21 @@ def fit_logistic(scores: ArrayLike, target: ArrayLike, weights: ArrayLike | None
     wanted = np.asarray(target, np.float64)
     weight = np.ones(len(wanted)) if weights is None else np.asarray(weights, np.float64)
     design = np.stack([np.ones(len(wanted)), _logit(scores)], axis=1)
-    beta = np.array([0.0, 1.0])
+    beta = np.array([float(_logit(np.average(wanted, weights=weight))), 0.0])
+    loss = _loss(design @ beta, wanted, weight)
     for _ in range(_ITERATIONS):
         fitted = _sigmoid(design @ beta)
         gradient = design * (weight * (wanted - fitted))[:, None]
         hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design
-        if np.linalg.cond(hessian) > 1e12:
+        if np.linalg.cond(hessian) > _SINGULAR:
             return None
         step = np.linalg.solve(hessian, gradient.sum(axis=0))
-        beta = beta + step
         if np.abs(step).max() < _TOLERANCE:
             influence: Floats = np.linalg.solve(hessian, gradient.T)[1]
             return LogisticFit(float(beta[0]), float(beta[1]), influence)
+        while (lower := _loss(design @ (beta + step), wanted, weight)) > loss and np.abs(step).max() > _TOLERANCE:
+            step = step / 2  # Newton overshoots where the curve is flat
+        beta, loss = beta + step, lower
     return None
 
 
@@ -91,6 +95,10 @@ def slope_ratio_bounds(
 def _standard_error(influence: Floats, clusters: NDArray[np.int64] | None) -> float:
     parts = influence if clusters is None else np.bincount(clusters, weights=influence)
     return float(np.sqrt((parts**2).sum()))
+
+
+def _loss(odds: Floats, wanted: Floats, weight: Floats) -> float:
+    return float(weight @ (np.logaddexp(0, odds) - wanted * odds))
 
 
 def _logit(scores: ArrayLike) -> Floats:

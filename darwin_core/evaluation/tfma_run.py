@@ -59,11 +59,17 @@ def sample_rows(holdout: Holdout, scores: Mapping[str, NDArray[Any]], wanted: in
         rows = np.sort(np.random.default_rng(seed).choice(len(rows), wanted, replace=False))
     return TfmaRows(
         labels=np.asarray(holdout.cases.labels)[rows],
-        reference=np.asarray(scores[_REFERENCE][rows]),
-        candidate=np.asarray(scores[_CANDIDATE][rows]),
+        reference=_numbers(scores[_REFERENCE][rows]),
+        candidate=_numbers(scores[_CANDIDATE][rows]),
         weights=None if holdout.cases.weights is None else holdout.cases.weights[rows],
         slices={name: values[rows] for name, values in holdout.names.items()},
     )
+
+
+def _numbers(scores: NDArray[Any]) -> NDArray[Any]:
+    """TFMA stops at the first score that is no number; the gate counts it as the lowest, and so does this."""
+    finite: NDArray[Any] = np.nan_to_num(np.asarray(scores), nan=0.0, posinf=0.0, neginf=0.0)
+    return finite
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from darwin_core.evaluation.calibration import fit_logistic, slope_ratio_bounds
+
+
+def sigmoid(values):
+    return 1 / (1 + np.exp(-values))
+
+
+def logit(shares):
+    return np.log(shares / (1 - shares))
+
+
+def boasting(rng, rows, factor, noise=0.0):
+    """Labels drawn at the honest odds; scores whose log-odds are `factor` times as large."""
+    odds = rng.normal(-1, 1.2, rows)
+    labels = rng.random(rows) < sigmoid(odds)
+    return labels.astype(int), sigmoid(factor * odds + noise * rng.normal(size=rows))
+
+
+def test_the_fit_is_logistic_regression():
+    labels, scores = boasting(np.random.default_rng(0), 5000, 1.7)
+    judge = LogisticRegression(C=np.inf, tol=1e-10).fit(logit(scores)[:, None], labels)
+    fit = fit_logistic(scores, labels)
+    assert fit.slope == pytest.approx(judge.coef_[0, 0], abs=1e-4)
+    assert fit.intercept == pytest.approx(judge.intercept_[0], abs=1e-4)
+
+
+def test_slope_bounds_cover_the_truth():
+    rng = np.random.default_rng(1)
+    missed = np.zeros(2)
+    for _ in range(400):
+        labels, scores = boasting(rng, 800, 1.25)
+        bounds = fit_logistic(scores, labels).slope_bounds(confidence=0.95)
+        missed += [bounds.low > 0.8, bounds.high < 0.8]
+    assert (missed / 400 <= 0.085).all()
+
+
+def test_slopes_of_two_networks_are_compared_on_the_same_rows():
+    """The ratio of slopes is known far better than either slope, because both share the rows' luck."""
+    labels, scores = boasting(np.random.default_rng(2), 2000, 1.0)
+    ours, theirs = fit_logistic(sigmoid(1.25 * logit(scores)), labels), fit_logistic(scores, labels)
+    ratio = slope_ratio_bounds(theirs, ours, confidence=0.95)
+    assert (ratio.low, ratio.high) == pytest.approx((0.8, 0.8), abs=1e-6)
+    own = ours.slope_bounds(confidence=0.95)
+    assert own.high - own.low > 0.05
+
+
+def test_clusters_widen_the_bounds():
+    rng = np.random.default_rng(3)
+    labels, scores = boasting(rng, 300, 1.0)
+    fit = fit_logistic(np.repeat(scores, 10), np.repeat(labels, 10))
+    alone = fit.slope_bounds(confidence=0.95)
+    together = fit.slope_bounds(confidence=0.95, clusters=np.repeat(np.arange(300), 10))
+    assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(10), rel=1e-6)
+
+
+def test_the_map_between_scales_undoes_a_stretch():
+    _, scores = boasting(np.random.default_rng(4), 500, 1.0)
+    stretched = sigmoid(2 * logit(scores) + 0.5)
+    assert fit_logistic(stretched, scores).apply(stretched) == pytest.approx(scores, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels"),
+    [(np.full(10, 0.3), np.arange(10) % 2), (np.linspace(0.1, 0.9, 10), np.linspace(0.1, 0.9, 10) > 0.5)],
+    ids=["constant scores", "perfect separation"],
+)
+def test_what_has_no_finite_fit_gives_none(scores, labels):
+    assert fit_logistic(scores, labels) is None
+
+
+def test_negative_slopes_have_no_ratio():
+    labels, scores = boasting(np.random.default_rng(5), 500, 1.0)
+    upside_down = fit_logistic(1 - scores, labels)
+    assert upside_down.slope < 0
+    assert slope_ratio_bounds(upside_down, fit_logistic(scores, labels), confidence=0.95) is None
