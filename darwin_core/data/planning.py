@@ -88,7 +88,8 @@ def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], ro
         if name in unusable:
             raise DataError(f"Column {name!r} cannot be read: {unusable[name]}.", hint="Convert the column.")
         if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
+            folded = {known.casefold(): known for known in fields}
+            near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=1)]
             raise DataError(
                 f"The request names column {name!r}, which the data do not have; they have {_shortened(list(fields))}.",
                 hint=f"Did you mean {near[0]!r}?" if near else "All sources of a run need the columns it names.",

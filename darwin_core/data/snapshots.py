@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from darwin_core.contracts import DataRoles, NetworkInput, OutputKind, SplitConfig
 from darwin_core.data.labels import class_order
@@ -80,12 +81,6 @@ def prepare_snapshot(
     _check_row_ids(staged, roles, folder)
     assignments, rule = _assign(staged, plan, split, classes, folder)
     written = write_parts(assignments, plan, folder, reporter)
-    for part, rows in written.rows.items():
-        if not rows:
-            raise DataError(
-                f"The {part.name.lower()} part has no rows; the split is by {rule}.",
-                hint="More rows, another share, or rows that differ in what they are split by.",
-            )
     notes = plan.notes + tuple(_missing_classes(written, classes))
     return PreparedSnapshot(folder, plan, classes, written, rule, notes)
 
@@ -150,9 +145,20 @@ def _assign(
         if "validation" not in given:
             parts[keys.chosen(split.validation_share, split.seed, parts == Part.TRAIN)] = Part.VALIDATION
         rules.insert(0, keys.rule)
+        _check_parts(parts, given, keys.rule)
     assignments = [Assignment(train, parts)]
     assignments += [Assignment(staged[name], Part[name.upper()]) for name in given]
     return assignments, "; ".join(rules)
+
+
+def _check_parts(parts: npt.NDArray[np.uint8], given: Sequence[str], rule: str) -> None:
+    counts = np.bincount(parts, minlength=len(Part))
+    for part in Part:
+        if not counts[part] and part.name.lower() not in given:
+            raise DataError(
+                f"The {part.name.lower()} part has no rows; the split is by {rule}.",
+                hint="More rows, another share, or rows that differ in what they are split by.",
+            )
 
 
 def _missing_classes(written: WrittenParts, classes: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ in text columns only the empty field does.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def _header(file: LocalFile) -> tuple[str, list[str]]:
 def _first_line(path: Path, name: str) -> str:
     try:
         with pa.input_stream(path, compression="detect") as stream:
-            return bytes(stream.read(1 << 20)).split(b"\n", 1)[0].decode("utf-8-sig")
+            return io.BufferedReader(stream).readline().decode("utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"{name} is no UTF-8 text: {error}.", hint="Save the file as UTF-8.") from None
 

@@ -75,7 +75,8 @@ def _by_content(file: LocalFile) -> DataFormat:
         return DataFormat.PARQUET
     if head.startswith(b"PK\x03\x04"):
         return DataFormat.NPZ
-    if len(head) > 12 and 12 + int.from_bytes(head[:8], "little") <= file.path.stat().st_size:
+    record_bytes = int.from_bytes(head[:8], "little")
+    if len(head) > 16 and 0 < record_bytes <= file.path.stat().st_size - 16:
         return DataFormat.TFRECORD
     if b"\x00" not in head and any(delimiter in head.split(b"\n", 1)[0] for delimiter in (b",", b";", b"\t", b"|")):
         return DataFormat.CSV

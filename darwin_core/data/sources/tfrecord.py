@@ -135,8 +135,10 @@ class TfrecordReader:
     def _guarded(self, dataset: Any) -> Iterator[Any]:
         try:
             yield from dataset
-        except (self._tf.errors.DataLossError, self._tf.errors.OpError) as error:
+        except self._tf.errors.OpError as error:
+            # TensorFlow wraps its message in the names of its own functions.
+            reason = str(error.message).split("}}")[-1].split("[Op:")[0].strip()
             raise DataError(
-                f"{self.name} cannot be read as TFRecord; it may be truncated ({error.message}).",
+                f"{self.name} cannot be read as TFRecord; it may be truncated ({reason}).",
                 hint="Write or copy the file again and compare its size with the original.",
             ) from None
