@@ -17,7 +17,9 @@ _AGAINST = np.array([33, 102, 215], np.float32)
 """Orange and blue: told apart with every common colour blindness, and from a grey picture."""
 
 _COLOURS = 96
-_SMOOTHING = 0.03
+_SMOOTHING = 0.045
+_WEAK = 0.2
+"""Evidence below this share of the strongest is not drawn; it would cover the picture with noise."""
 
 
 def to_pixels(pictures: NDArray[Any]) -> NDArray[np.uint8]:
@@ -51,8 +53,9 @@ def overlay_uri(pixels: NDArray[np.uint8], attribution: NDArray[np.float64]) -> 
         attribution: (height, width) signed contributions.
     """
     smoothed = gaussian_filter(attribution, _SMOOTHING * max(attribution.shape))
-    scale = float(np.quantile(np.abs(smoothed), 0.99))
-    strength = np.sqrt(np.clip(np.abs(smoothed) / scale, 0, 1)) if scale > 0 else np.zeros_like(smoothed)
+    scale = float(np.quantile(np.abs(smoothed), 0.995))
+    relative = np.abs(smoothed) / scale if scale > 0 else np.zeros_like(smoothed)
+    strength = np.clip((relative - _WEAK) / (1 - _WEAK), 0, 1)
     grey = _resized(pixels).astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
     ground = np.repeat((64 + 0.7 * grey)[..., None], 3, axis=-1)
     alpha = 0.85 * _resized_map(strength.astype(np.float32), grey.shape)[..., None]

@@ -18,7 +18,8 @@ from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.progress import Reporter
 
 MAX_SCORED_ROWS = 20_000
-_BATCH_ROWS = 2048
+MAX_SCORED_PICTURES = 2_000
+_BATCH_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,16 @@ def has_score(*scores: Floats) -> NDArray[np.bool_]:
 
 
 def score_rows(subject: Subject, reporter: Reporter) -> ScoredRows:
-    """Score the validation rows, or a sample of at most MAX_SCORED_ROWS, with both networks.
+    """Score the validation rows, or a sample of them where they are many, with both networks.
 
     Raises:
         NetworkError: No row gets a finite score from both networks.
     """
     total = subject.validation.rows
     rows = np.arange(total)
-    if total > MAX_SCORED_ROWS:
-        rows = np.sort(subject.rng(1).choice(total, MAX_SCORED_ROWS, replace=False))
+    most = MAX_SCORED_PICTURES if subject.is_pictures else MAX_SCORED_ROWS
+    if total > most:
+        rows = np.sort(subject.rng(1).choice(total, most, replace=False))
     labels, reference, candidate = [], [], []
     with reporter.track("Scoring validation rows", total=len(rows)) as tracker:
         for start in range(0, len(rows), _BATCH_ROWS):

@@ -38,7 +38,7 @@ class PathGradients(Attributor):
         seed: Seed of their choice.
     """
 
-    def __init__(self, background: NDArray[Any], *, steps: int = 24, per_picture: int = 4, seed: int = 0) -> None:
+    def __init__(self, background: NDArray[Any], *, steps: int = 20, per_picture: int = 3, seed: int = 0) -> None:
         self._background = background
         self._steps = steps
         self._per_picture = min(per_picture, len(background))
