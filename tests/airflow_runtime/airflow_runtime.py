@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import requests
 from airflow_rest import AirflowRest, wait_until
@@ -48,21 +50,22 @@ class AirflowRuntime:
 
 @contextmanager
 def running_airflow(home: Path, dags: Path, environment: Mapping[str, str] | None = None) -> Iterator[AirflowRuntime]:
-    """Start all four parts and stop them again, whatever happens in the block.
+    """Start all four parts and stop them again, whatever happens in the block, also when this process is told to end.
 
     Args:
-        home: An empty folder for database, configuration and logs.
+        home: A folder for database, configuration and logs.
         dags: The DAGs folder.
         environment: What to set beside Airflow's own settings.
     """
     home.mkdir(parents=True, exist_ok=True)
     port, password = free_port(), secrets.token_hex(8)
-    settings = os.environ | airflow_settings(home, dags, port, password) | dict(environment or {})
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    settings = inherited | airflow_settings(home, dags, port, password) | dict(environment or {})
     logs = home / "parts"
-    logs.mkdir()
+    logs.mkdir(exist_ok=True)
     subprocess.run(airflow_command("db", "migrate"), env=settings, check=True, capture_output=True, timeout=300)
     url = f"http://127.0.0.1:{port}"
-    with ExitStack() as stack:
+    with _sigterm_as_interrupt(), ExitStack() as stack:
         for name, arguments in PARTS.items():
             command = airflow_command(*(text.format(port=port) for text in arguments))
             stack.enter_context(_running_part(command, settings, logs / f"{name}.log"))
@@ -108,6 +111,20 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """SIGTERM would end this process without leaving any block; an interrupt leaves them all."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
+
 if importlib.util.find_spec("airflow") is None:
     collect_ignore_glob = ["*"]
 else:
-    # Before anything imports Airflow: it reads its settings once, and makes its home on import.
-    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="darwin-airflow-")
-    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "True"
+    sys.path.insert(0, str(HERE.parent / "airflow_runtime"))
+    from airflow_home import use_private_home
+
+    use_private_home()
 
 
 @pytest.fixture
 def stand_in(tmp_path: Path) -> str:
     """An executable that takes the place of the engine's interpreter; see stand_in_engine.py."""
-    script = Path(__file__).with_name("stand_in_engine.py")
+    script = HERE / "stand_in_engine.py"
     interpreter = tmp_path / "python"
     interpreter.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
     interpreter.chmod(0o755)

@@ -116,12 +116,7 @@ def _steps(config: Config, target: Asset, on_rejection: OnRejection | str, share
     tasks: list[CompactionStepOperator] = [
         operator(task_id=operator.step.value, config=config, **shared) for operator in plain
     ]
-    tasks.append(
-        PublishOperator(
-            task_id=StepName.PUBLISH.value,
-            config=config,
-            on_rejection=on_rejection,
-            **{**shared, "outlets": [target, *shared.get("outlets", [])]},
-        )
+    publish = PublishOperator(
+        task_id=StepName.PUBLISH.value, config=config, on_rejection=on_rejection, outlets=[target], **shared
     )
-    chain(*tasks)
+    chain(*tasks, publish)

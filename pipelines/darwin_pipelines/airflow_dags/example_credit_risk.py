@@ -2,7 +2,7 @@
 
 To try it, copy this file into Airflow's DAGs folder, name the engine's interpreter (``AIRFLOW__DARWIN__PYTHON``),
 unpause both DAGs and trigger ``retrain_credit_risk``. Everything is written below ``DARWIN_EXAMPLE_HOME``. With
-``night`` 2 the bank's customers have moved on, and the candidate must also hold its own against the champion of night 1.
+``night`` 2 the bank's customers have moved on, and the candidate must also hold its own against the first night's.
 
 To use it, put your training task in the place of ``retrain`` and your URIs in the place of ``CREDIT_RISK``.
 """
@@ -21,6 +21,7 @@ CREDIT_RISK = {
     "line": str(HOME / "line"),  # in a bank: s3://models/credit-risk
     "reference": str(HOME / "retrained" / "reference.keras"),
     "train": str(HOME / "retrained" / "train.parquet"),
+    "validation": str(HOME / "retrained" / "validation.parquet"),  # the rows that decided when training stopped
     "test": str(HOME / "retrained" / "test.parquet"),
     "roles": {
         "label": "default.payment.next.month",
@@ -54,7 +55,8 @@ with DAG(
 
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         files = write_demo_data(Path(folder), night=int(night))
-        trained = train_reference(files.train, Path(folder) / "reference.keras", LogReporter(), seed=int(night))
+        output = Path(folder) / "reference.keras"
+        trained = train_reference(files.train, output, LogReporter(), seed=int(night), validation=files.validation)
         return {"parameters": trained.parameters, **trained.validation}
 
     retrain(str(HOME / "retrained"), "{{ params.night }}")

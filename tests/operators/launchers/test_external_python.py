@@ -230,7 +230,6 @@ def test_the_real_door_says_what_is_wrong(log: logging.Logger) -> None:
     python = os.environ.get("DARWIN_PYTHON")
     if not python:
         pytest.skip("DARWIN_PYTHON does not name the engine's interpreter")
-    arguments = ["run-step", "fetch-data", "--config", '{"line": ""}', "--run-id", "r"]
-    outcome = create_launcher(Launcher.EXTERNAL_PYTHON, {"python": python}).launch(arguments, log)
+    outcome = create_launcher(Launcher.EXTERNAL_PYTHON, {"python": python}).launch(["schema", "NoSuchContract"], log)
     assert outcome.exit_code == 2
-    assert "not a valid CompactionConfig" in " ".join(outcome.tail)
+    assert "There is no contract 'NoSuchContract'" in " ".join(outcome.tail)

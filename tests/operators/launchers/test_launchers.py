@@ -44,15 +44,14 @@ def test_airflow_holds_no_engine() -> None:
 
 
 def test_in_process_is_the_same_door(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Up to the point where the engine would be needed, everything here is real."""
+    """Everything here is real but the look for the engine, which this command does not need."""
     monkeypatch.setattr(in_process.importlib.util, "find_spec", lambda _name: object())
     argv, handler = list(sys.argv), signal.getsignal(signal.SIGTERM)
     with caplog.at_level(logging.INFO):
-        arguments = ["run-step", "fetch-data", "--config", "{}", "--run-id", "r"]
-        outcome = InProcessLauncher().launch(arguments, logging.getLogger("task"))
+        outcome = InProcessLauncher().launch(["schema", "NoSuchContract"], logging.getLogger("task"))
     assert outcome.exit_code == 2
-    assert "not a valid CompactionConfig" in " ".join(outcome.tail)
-    assert "not a valid CompactionConfig" in caplog.text
+    assert "There is no contract 'NoSuchContract'" in outcome.reason
+    assert "There is no contract 'NoSuchContract'" in caplog.text
     assert (sys.argv, signal.getsignal(signal.SIGTERM)) == (argv, handler)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +18,10 @@ HERE = Path(__file__).parent
 if importlib.util.find_spec("airflow") is None:
     collect_ignore_glob = ["*"]
 else:
-    # Before anything imports Airflow: it reads its settings once, and makes its home on import.
-    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="darwin-airflow-")
-    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
     sys.path.insert(0, str(HERE.parents[1] / "airflow_runtime"))
+    from airflow_home import use_private_home
+
+    use_private_home()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import textwrap
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from airflow.sdk.bases.operator import BaseOperator
 import darwin_pipelines.airflow_dags
 from darwin_core.contracts import CompactionConfig
 from darwin_pipelines.airflow_dags import compaction_dag, compaction_group, published_asset, reference_asset
+from darwin_pipelines.airflow_dags.example_credit_risk import CREDIT_RISK
 
 CONFIG = {
     "line": "s3://bank/models/fraud",
@@ -99,6 +102,25 @@ def test_every_dag_file_loads() -> None:
     assert set(bag.dags) == {"retrain_credit_risk", "compact_credit_risk"}
     for dag in bag.dags.values():
         assert dag.description or dag.doc_md, f"DAG {dag.dag_id} says nothing about itself"
+
+
+def test_the_example_is_the_demo(engine_python: str) -> None:
+    """The DAG file spells the configuration out for people to read; the engine's demo builds the same one."""
+    code = (
+        "import json, sys; from darwin_core.demo.settings import demo_config; "
+        "print(demo_config(**json.loads(sys.argv[1])).to_json())"
+    )
+    places = {name: CREDIT_RISK[name] for name in ("line", "reference", "train", "validation", "test")}
+    output = subprocess.run([engine_python, "-c", code, json.dumps(places)], check=True, capture_output=True, text=True)
+    assert CompactionConfig.model_validate(CREDIT_RISK) == CompactionConfig.from_json(output.stdout)
+
+
+def test_the_lines_to_paste_are_a_dag_file(tmp_path: Path) -> None:
+    text = textwrap.dedent(darwin_pipelines.airflow_dags.__doc__.split("::\n", 1)[1].split("\nand let", 1)[0])
+    assert len(text.strip().splitlines()) <= 10
+    (tmp_path / "compact_fraud.py").write_text(text)
+    bag = DagBag(str(tmp_path))
+    assert (bag.import_errors, set(bag.dags)) == ({}, {"compact_fraud"})
 
 
 def test_reading_dags_imports_nothing_heavy() -> None:

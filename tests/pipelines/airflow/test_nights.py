@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from airflow_runtime import AirflowRuntime
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(2400)]
 
 STEPS = ("fetch-data", "synthesize", "evaluate", "explain", "publish")
 
@@ -35,9 +35,9 @@ def live_through(airflow: AirflowRuntime, *, spoiled: bool) -> Night:
     rest = airflow.rest
     known = {run["dag_run_id"] for run in rest.runs("compact")}
     retrain = rest.trigger("retrain", {"spoiled": spoiled})
-    assert rest.wait_for_run("retrain", retrain, 300) == "success", rest.log("retrain", retrain, "train")
+    assert rest.wait_for_run("retrain", retrain, 600) == "success", rest.log("retrain", retrain, "train")
     compact = rest.wait_for_new_run("compact", known, 60)
-    state = rest.wait_for_run("compact", compact, 600)
+    state = rest.wait_for_run("compact", compact, 1500)
     tasks = rest.task_states("compact", compact)
     for step, found in tasks.items():
         if found == "failed":

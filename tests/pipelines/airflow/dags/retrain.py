@@ -15,7 +15,7 @@ CONFIG = {
     "train": str(HOME / "retrained" / "train.parquet"),
     "test": str(HOME / "retrained" / "test.parquet"),
     "roles": {"label": "default", "positive_label": "1"},
-    "budget": {"generations": 1, "offspring": 1, "generation_samples": 4000, "final_samples": 20000},
+    "budget": {"generations": 1, "offspring": 1, "generation_samples": 3000, "final_samples": 12000},
     # A few hundred rows cannot prove half a point.
     "gate": {
         "pr_auc_margin": 0.1,
@@ -28,7 +28,7 @@ CONFIG = {
         "bootstrap_rounds": 200,
     },
     "requirements": ["parameters<=1500"],
-    "tfma_rows": 200,
+    "tfma_rows": 0,
     "explain_rows": 32,
     "threads": 1,
 }
