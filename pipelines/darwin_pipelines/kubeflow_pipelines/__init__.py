@@ -7,3 +7,9 @@ from darwin_pipelines.kubeflow_pipelines.compaction import Compaction as Compact
 from darwin_pipelines.kubeflow_pipelines.compaction import compact_after_training as compact_after_training
 from darwin_pipelines.kubeflow_pipelines.compaction import compaction_pipeline as compaction_pipeline
 from darwin_pipelines.kubeflow_pipelines.compaction import declare_compaction_pipeline as declare_compaction_pipeline
+from darwin_pipelines.kubeflow_pipelines.train_and_compact import (
+    declare_train_and_compact_pipeline as declare_train_and_compact_pipeline,
+)
+from darwin_pipelines.kubeflow_pipelines.train_and_compact import (
+    train_and_compact_pipeline as train_and_compact_pipeline,
+)
