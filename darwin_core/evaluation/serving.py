@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darwin_core.contracts import Check, Verdict
+from darwin_core.contracts import Check, Task, Verdict
 from darwin_core.data import MappedSplit
 from darwin_core.evaluation.scoring import LoadedNetwork
 from darwin_core.networks import Predictor
@@ -86,6 +86,9 @@ def _behaviour_problems(reference: LoadedNetwork, candidate: LoadedNetwork, spli
     together = predict(inputs)
     if not np.array_equal(together, predict(inputs), equal_nan=True):
         yield "two calls with the same rows differ"
+    speaks_in_shares = reference.kind.task is not Task.REGRESSION and not reference.kind.from_logits
+    if speaks_in_shares and np.any((together < -_TOLERANCE) | (together > 1 + _TOLERANCE)):
+        yield "the output leaves the range of probabilities"
     singles = np.concatenate([predict(_rows(inputs, row)) for row in range(min(_SINGLE_ROWS, len(together)))])
     scale = max(1.0, float(np.nanmax(np.abs(together), initial=0.0)))
     if not np.allclose(singles, together[: len(singles)], rtol=0, atol=_TOLERANCE * scale, equal_nan=True):

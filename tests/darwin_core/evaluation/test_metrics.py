@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as judge
 
+from darwin_core.contracts import OutputKind, Task
 from darwin_core.errors import DataError
 from darwin_core.evaluation import metrics
 from darwin_core.evaluation.ranking import Ranking, alert_capacity
@@ -126,3 +127,31 @@ def test_metrics_refuse_what_has_no_meaning():
     with pytest.raises(DataError, match="same length"):
         metrics.roc_auc([0, 1, 1], [0.1, 0.2])
     assert np.isnan(metrics.pr_auc([0, 0], [0.1, 0.2]))
+
+
+def test_quality_metrics_of_raw_outputs():
+    labels, scores, weights = table(5)
+    kind = OutputKind(task=Task.BINARY, units=1, from_logits=True)
+    found = metrics.quality_metrics(kind, labels, scores[:, None], alert_budget=0.1, weights=weights)
+    shares = 1 / (1 + np.exp(-scores))
+    assert found.loss == pytest.approx(judge.log_loss(labels, shares, sample_weight=weights))
+    assert found.pr_auc == pytest.approx(judge.average_precision_score(labels, shares, sample_weight=weights))
+    assert found.accuracy == pytest.approx(judge.accuracy_score(labels, scores >= 0, sample_weight=weights))
+    assert 0 < found.recall_at_budget < 1
+
+    classes = OutputKind(task=Task.MULTICLASS, units=3, from_logits=False)
+    shares = np.array([[0.7, 0.2, 0.1], [0.3, 0.3, 0.4]])
+    found = metrics.quality_metrics(classes, [0, 1], shares, alert_budget=0.1)
+    assert found.accuracy == 0.5
+    assert found.loss == pytest.approx(-np.log([0.7, 0.3]).mean())
+    assert found.pr_auc is None
+
+    number = OutputKind(task=Task.REGRESSION, units=1, from_logits=False)
+    found = metrics.quality_metrics(number, [1.0, 2.0], [[1.0], [4.0]], alert_budget=0.1)
+    assert (found.loss, found.rmse) == pytest.approx((2.0, np.sqrt(2)))
+
+
+def test_quality_metrics_without_positives_leave_the_ranking_out():
+    kind = OutputKind(task=Task.BINARY, units=1, from_logits=False)
+    found = metrics.quality_metrics(kind, [0, 0], [0.1, 0.2], alert_budget=0.1)
+    assert (found.pr_auc, found.roc_auc, found.recall_at_budget) == (None, None, None)
