@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darwin_core.contracts import Check, CompactionReport, Verdict
 from darwin_core.reporting.formatting import MINUS, MISSING, number
 from darwin_core.reporting.sections.summary import VERDICT_WORDS
 
-_OPEN_ROWS = 24
+_SLICE_PREFIX = "S1"
 _ORDER = (Verdict.FAIL, Verdict.INSUFFICIENT_EVIDENCE, Verdict.PASS)
 
 
@@ -39,28 +40,37 @@ class RequirementRow:
 
 @dataclass(frozen=True)
 class Gate:
-    """Checks in two portions (a gate can hold hundreds of slice checks), requirements, and the tally."""
+    """Overall checks, slice checks (there can be hundreds, folded away unless one failed), requirements, tallies."""
 
-    checks: tuple[CheckRow, ...]
-    more_checks: tuple[CheckRow, ...]
+    overall: tuple[CheckRow, ...]
+    slices: tuple[CheckRow, ...]
+    slices_open: bool
     requirements: tuple[RequirementRow, ...]
     tally: str
+    slice_tally: str
 
 
 def show_gate(report: CompactionReport) -> Gate:
     """The gate's section of ``report``."""
-    ordered = sorted(report.verdict.checks, key=lambda check: (_is_slice(check), _ORDER.index(check.verdict)))
-    rows = [_row(check) for check in ordered]
-    counts = [(VERDICT_WORDS[v].lower(), sum(check.verdict is v for check in ordered)) for v in reversed(_ORDER)]
+    ordered = sorted(report.verdict.checks, key=lambda check: _ORDER.index(check.verdict))
+    slices = [check for check in ordered if check.check_id.startswith(_SLICE_PREFIX)]
+    overall = [check for check in ordered if not check.check_id.startswith(_SLICE_PREFIX)]
     return Gate(
-        checks=tuple(rows[:_OPEN_ROWS]),
-        more_checks=tuple(rows[_OPEN_ROWS:]),
+        overall=tuple(_row(check) for check in overall),
+        slices=tuple(_row(check) for check in slices),
+        slices_open=any(check.verdict is Verdict.FAIL for check in slices),
         requirements=tuple(
             RequirementRow(str(status.requirement), figure(status.value), status.met)
             for status in report.verdict.requirements
         ),
-        tally=", ".join(f"{amount} {word}" for word, amount in counts if amount) or "no check was configured",
+        tally=_tally(ordered) or "no check was configured",
+        slice_tally=_tally(slices),
     )
+
+
+def _tally(checks: Sequence[Check]) -> str:
+    counts = [(VERDICT_WORDS[v].lower(), sum(check.verdict is v for check in checks)) for v in reversed(_ORDER)]
+    return ", ".join(f"{amount} {word}" for word, amount in counts if amount)
 
 
 def figure(value: float | None) -> str:
@@ -72,11 +82,6 @@ def figure(value: float | None) -> str:
     return number(value, 1) if abs(value) >= 1000 else f"{value:.4g}".replace("-", MINUS)
 
 
-def _is_slice(check: Check) -> bool:
-    """Slice checks come last: there can be hundreds, and they must not hide the overall ones."""
-    return check.check_id.startswith("S")
-
-
 def _row(check: Check) -> CheckRow:
     has_bounds = check.low is not None or check.high is not None
     return CheckRow(
@@ -86,7 +91,7 @@ def _row(check: Check) -> CheckRow:
         verdict=check.verdict,
         word=VERDICT_WORDS[check.verdict],
         measured=figure(check.value),
-        bounds=f"{figure(check.low)} to {figure(check.high)}" if has_bounds else MISSING,
-        bound=figure(check.bound),
+        bounds=f"{figure(check.low)} to {figure(check.high)}" if has_bounds else "",
+        bound="" if check.bound is None else figure(check.bound),
         reason=check.reason,
     )

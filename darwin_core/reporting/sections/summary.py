@@ -131,8 +131,8 @@ def _tiles(report: CompactionReport) -> tuple[Tile, ...]:
         ),
     ]
     if before.latency is not None and after.latency is not None:
-        old, new = before.latency.p95_ms, after.latency.p95_ms
-        detail = f"{milliseconds(old)} \N{RIGHTWARDS ARROW} {milliseconds(new)} at p95"
+        old, new = before.latency.p50_ms, after.latency.p50_ms
+        detail = f"{milliseconds(old)} \N{RIGHTWARDS ARROW} {milliseconds(new)} median"
         tiles.append(Tile("Latency", relative_change(old, new), detail))
     estimate = key_estimate(report)
     if estimate is not None:
