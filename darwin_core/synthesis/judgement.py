@@ -2,7 +2,8 @@
 
 The smallest of many networks that meet a bound on the same few thousand rows is partly the luckiest one. So a quality
 metric must keep its bound even when it is made worse by ``CAUTION`` standard errors of its *paired* difference to the
-reference. The error comes from a delete-a-group jackknife (Kott, "The delete-a-group jackknife", J. Official Statistics
+reference, though by no more than ``MOST_OF_BOUND`` of a bound on a drop: few validation rows must not forbid every
+network. The error comes from a delete-a-group jackknife (Kott, "The delete-a-group jackknife", J. Official Statistics
 17, 2001): the rows are dealt into groups, the difference is measured again without each group, and
 
     error^2 = (G - 1) / G * sum over groups of (difference without the group - their mean)^2
@@ -28,11 +29,11 @@ from darwin_core.contracts import (
 )
 from darwin_core.evaluation.metrics import quality_metrics
 from darwin_core.synthesis.performance import PerformanceFunction, Standing
-from darwin_core.synthesis.requirements import RequirementsIndicator, metric_value
+from darwin_core.synthesis.requirements import DROPS, RequirementsIndicator, metric_value
 from darwin_core.training import label_losses
 
 CAUTION = 0.5
-"""Standard errors by which a metric is made worse before it is held against its bound."""
+MOST_OF_BOUND = 0.5
 
 _GROUPS = 20
 
@@ -113,7 +114,7 @@ class Judge:
         """
         quality = self.quality(outputs)
         statuses = self.indicator.statuses(cost, quality)
-        allowance = {metric: CAUTION * error for metric, error in self.errors(outputs).items()}
+        allowance = self._allowance(outputs)
         standing = Standing(self._kind.task, cost, quality, self.reference_cost, self.reference_quality)
         return Judgement(
             quality=quality,
@@ -124,6 +125,14 @@ class Judge:
             quality_shortfall=self.indicator.shortfall(None, quality, allowance),
             performance=self._performance(standing),
         )
+
+    def _allowance(self, outputs: Outputs) -> dict[RequirementMetric, float]:
+        allowance = {metric: CAUTION * error for metric, error in self.errors(outputs).items()}
+        for requirement in self.indicator.requirements:
+            if requirement.metric in allowance and requirement.metric in DROPS:
+                most = MOST_OF_BOUND * max(requirement.bound, 0.0)
+                allowance[requirement.metric] = min(allowance[requirement.metric], most)
+        return allowance
 
     def errors(self, outputs: Outputs) -> Mapping[RequirementMetric, float]:
         """Standard error of each required quality metric, by the delete-a-group jackknife."""

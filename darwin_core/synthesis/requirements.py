@@ -22,13 +22,15 @@ _LATENCIES = {
     RequirementMetric.LATENCY_P95_MS: "p95_ms",
     RequirementMetric.LATENCY_P99_MS: "p99_ms",
 }
-_RELATIVE = {
+DROPS = {
     RequirementMetric.ACCURACY_DROP: "accuracy",
     RequirementMetric.PR_AUC_DROP: "pr_auc",
     RequirementMetric.ROC_AUC_DROP: "roc_auc",
     RequirementMetric.RECALL_AT_BUDGET_DROP: "recall_at_budget",
     RequirementMetric.RMSE_RISE: "rmse",
 }
+"""Metrics that compare with the reference -> what they compare."""
+
 _DEFAULTS = {
     Task.MULTICLASS: ("accuracy_drop<=0.005",),
     Task.BINARY: ("pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005"),
@@ -57,14 +59,14 @@ def metric_value(
         return None if cost is None or cost.latency is None else float(getattr(cost.latency, _LATENCIES[metric]))
     if metric.is_resource:
         return None if cost is None else float(getattr(cost, metric.value))
-    name = _RELATIVE.get(metric, metric.value)
+    name = DROPS.get(metric, metric.value)
     own = None if quality is None else getattr(quality, name)
     theirs = getattr(reference, name)
     if own is None or theirs is None:
         return None
     if metric is RequirementMetric.RMSE_RISE:
         return float(own / max(theirs, 1e-12) - 1.0)
-    return float(theirs - own if metric in _RELATIVE else own)
+    return float(theirs - own if metric in DROPS else own)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class RequirementsIndicator:
     def __init__(self, requirements: Sequence[Requirement], reference: QualityMetrics) -> None:
         self.requirements, self._reference = tuple(requirements), reference
         for requirement in self.requirements:
-            name = _RELATIVE.get(requirement.metric, requirement.metric.value)
+            name = DROPS.get(requirement.metric, requirement.metric.value)
             if not requirement.metric.is_resource and getattr(reference, name) is None:
                 has = [field for field, value in reference if value is not None]
                 raise RequirementError(

@@ -133,7 +133,7 @@ class Search:
             data = DistillationData(rows, ((PLAIN, self._teacher.outputs(rows, self._train.sha256)),))
 
         def plan(samples: int) -> TrainingPlan:
-            return TrainingPlan.for_task(kind, samples, images=self._images)
+            return TrainingPlan.for_data(samples, images=self._images)
 
         distiller = Distiller(kind, data, self._reference.loss)
         folder = self._workdir / "networks"

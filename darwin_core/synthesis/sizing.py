@@ -1,9 +1,10 @@
 """Which sizes the offspring of a generation should have.
 
-As long as every size so far kept the quality, the next generation goes down a ladder whose steps shrink by the resource
-factor. Once some size lost it, the answer lies between the smallest network that kept the quality and the next smaller
-one that did not, and the generation spends its offspring there. Ceilings from the requirements shift the ladder so that
-it reaches them in time.
+As long as every size so far kept the quality, the next generation goes down a ladder from the smallest. A reference is
+usually many times larger than its task needs, and small networks train in a fraction of the time, so each step of the
+ladder goes as far down as all generations would by the resource factor, at most to a tenth. Once some size lost the
+quality, the answer lies between the smallest network that kept it and the next smaller one that did not, and the
+generation spends its offspring there. Ceilings from the requirements shift the ladder so that it reaches them in time.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darwin_core.contracts import SearchBudget
+
+_LONGEST_STEP = 0.1
 
 _CLOSED = 0.88
 """A bracket whose ends are closer than this ratio cannot be told apart on validation rows."""
@@ -51,16 +54,18 @@ class SizeSchedule:
 
     def __init__(self, budget: SearchBudget, ceiling: float) -> None:
         self._budget, self._ceiling = budget, ceiling
+        factor = budget.resource_factor
+        self._step = min(factor, max(factor**budget.generations, _LONGEST_STEP))
 
     def sizes(self, found: Bracket, generation: int) -> tuple[float, ...]:
-        """Relative sizes for the offspring of ``generation`` (the first is 1), largest first; empty: nothing to gain."""
+        """Relative sizes for the offspring of a generation (the first is 1), largest first; empty: nothing to gain."""
         count = self._budget.offspring
         if found.good > self._ceiling:
             if found.bad is not None or generation == self._budget.generations:
                 return (self._ceiling,) * count
             return self._ladder(found.good, self._reaching(found.good, generation))
         if found.bad is None:
-            return self._ladder(found.good, self._budget.resource_factor)
+            return self._ladder(found.good, self._step)
         if found.bad / found.good > _CLOSED:
             return ()
         step = (found.bad / found.good) ** (1.0 / (count + 1))
@@ -72,4 +77,5 @@ class SizeSchedule:
     def _reaching(self, start: float, generation: int) -> float:
         """The factor that comes to the ceiling one generation before the last, so that one is left to refine."""
         left = max(1, self._budget.generations - generation)
-        return min(self._budget.resource_factor, (self._ceiling / start) ** (1.0 / (left * self._budget.offspring)))
+        reaching: float = (self._ceiling / start) ** (1.0 / (left * self._budget.offspring))
+        return min(self._step, reaching)

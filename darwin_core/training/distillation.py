@@ -24,7 +24,7 @@ from darwin_core.training.recalibration import recalibrate
 from darwin_core.training.runtime import reseed, run_network, stable_seed, without_dropout
 from darwin_core.training.views import PLAIN, View
 
-Lesson = tuple[dict[str, Any], Any, Any, Any, Any]
+Lesson = tuple[dict[str, Any], Any, Any, Any]
 
 _CHUNK_ROWS = 16_384
 _CHUNK_BYTES = 48 << 20
@@ -49,7 +49,7 @@ class DistillationData:
         """Rows ``start`` to ``start + count`` of the endless shuffled sequence that ``seed`` determines.
 
         Returns:
-            Inputs, labels, sample weights, trust in the labels (1 or 0) and teacher outputs, ``count`` rows each.
+            Inputs, labels, sample weights and teacher outputs, ``count`` rows each.
         """
         pieces = []
         while count > 0:
@@ -60,8 +60,8 @@ class DistillationData:
         if len(pieces) == 1:
             return pieces[0]
         inputs = {name: np.concatenate([piece[0][name] for piece in pieces]) for name in pieces[0][0]}
-        labels, weights, trust, outputs = (np.concatenate([piece[part] for piece in pieces]) for part in (1, 2, 3, 4))
-        return inputs, labels, weights, trust, outputs
+        labels, weights, outputs = (np.concatenate([piece[part] for piece in pieces]) for part in (1, 2, 3))
+        return inputs, labels, weights, outputs
 
     def _piece(self, epoch: int, offset: int, length: int, seed: int) -> Lesson:
         order = Permutation(self.split.rows, stable_seed(seed, "epoch", epoch))
@@ -70,8 +70,7 @@ class DistillationData:
         batch = self.split.take(rows)
         inputs = batch.inputs if view is PLAIN else view.inputs(self.split, rows)
         weights = np.ones(length, np.float32) if batch.weights is None else batch.weights
-        trust = np.full(length, view.keeps_labels, np.float32)
-        return inputs, batch.labels, weights, trust, np.asarray(outputs[rows])
+        return inputs, batch.labels, weights, np.asarray(outputs[rows])
 
 
 @dataclass(frozen=True)
@@ -155,10 +154,10 @@ class Distiller:
         return max(1, rows // plan.batch_size)
 
     def _tensors(self, start: int, count: int, seed: int) -> Lesson:
-        inputs, labels, weights, trust, outputs = self._data.take(start, count, seed)
+        inputs, labels, weights, outputs = self._data.take(start, count, seed)
         scaled = weights * np.float32(self._weight_scale)
         tensors = {name: tf.constant(values) for name, values in inputs.items()}
-        return tensors, tf.constant(labels), tf.constant(scaled), tf.constant(trust), tf.constant(outputs)
+        return tensors, tf.constant(labels), tf.constant(scaled), tf.constant(outputs)
 
 
 def _signature(tensors: Any) -> Any:
@@ -191,14 +190,13 @@ def _step_function(
     def batch_of(values: Any, index: Any) -> Any:
         return values[index * size : (index + 1) * size]
 
-    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, trust: Any, teacher: Any, steps: Any) -> None:
+    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
         for index in tf.range(steps):
             rows = {name: batch_of(values, index) for name, values in inputs.items()}
             with tf.GradientTape() as tape:
                 outputs = run_network(network, rows, training=True)
-                own = (1.0 - share) * batch_of(trust, index)
-                per_row = own * label_loss(batch_of(labels, index), outputs)
-                per_row += (1.0 - own) * teacher_loss(batch_of(teacher, index), outputs)
+                per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
+                per_row += share * teacher_loss(batch_of(teacher, index), outputs)
                 loss = tf.reduce_mean(per_row * batch_of(weights, index))
             optimizer.apply(tape.gradient(loss, variables), variables)
 

@@ -1,4 +1,4 @@
-"""Views: variations of the training rows, so fixed that the teacher's outputs on them can be cached.
+"""Views: label-safe variations of the training rows, so fixed that the teacher's outputs on them can be cached.
 
 A view is a pure function of the row number. Every offspring of every generation and run sees the same variations, and
 the teacher looks at each of them once.
@@ -13,22 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from darwin_core.data import MappedSplit
-from darwin_core.data.permutation import Permutation, mix64
+from darwin_core.data.permutation import mix64
 
 Inputs = dict[str, npt.NDArray[Any]]
 Rows = npt.NDArray[np.int64]
 
 
 class View(ABC):
-    """A deterministic variation of rows.
-
-    Attributes:
-        name: Must change whenever the variation does: caches are keyed by it.
-        keeps_labels: Whether the rows' labels still hold. Where they do not, only the teacher teaches.
-    """
+    """A deterministic variation of rows that leaves their labels true."""
 
     name: str
-    keeps_labels: bool = True
+    """Must change whenever the variation does: caches are keyed by it."""
 
     @abstractmethod
     def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
@@ -77,38 +72,6 @@ class ShiftView(View):
         if images.dtype.kind in "iu":
             varied = np.clip(np.rint(varied), 0, np.iinfo(images.dtype).max)
         return varied.astype(images.dtype)
-
-
-class ExchangeView(View):
-    """Table rows of which some values come from another row of the data.
-
-    Rows between the rows: the teacher says what it makes of combinations that the data happen not to hold, and the
-    network learns the teacher's function instead of the training set (after MUNGE: Bucila, Caruana, Niculescu-Mizil,
-    "Model Compression", KDD 2006).
-
-    Args:
-        index: Which of the endlessly many such views.
-        share: Share of values that are exchanged.
-    """
-
-    keeps_labels = False
-
-    def __init__(self, index: int, share: float = 0.3) -> None:
-        self.name = f"exchange-{share:g}-{index}"
-        self._index, self._share = index, share
-
-    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
-        """Each value is the row's own or, independently, that of its partner row."""
-        own = split.take(rows).inputs
-        partners = split.take(Permutation(split.rows, self._index + 1)(rows)).inputs
-        widths = [int(np.prod(values.shape[1:])) for values in own.values()]
-        exchanged = _uniform(rows, self._index, tuple(range(sum(widths)))) < self._share
-        starts = np.cumsum([0, *widths])
-        mixed = {}
-        for position, (name, values) in enumerate(own.items()):
-            chosen = exchanged[:, starts[position] : starts[position + 1]].reshape(values.shape)
-            mixed[name] = np.where(chosen, partners[name], values)
-        return mixed
 
 
 def _uniform(rows: Rows, index: int, streams: tuple[int, ...]) -> npt.NDArray[np.float64]:
