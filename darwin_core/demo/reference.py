@@ -111,13 +111,12 @@ def train_table_reference(
     model = build_table_reference(
         table.columns, len(table.classes) or None, widths=recipe.widths, dropout=recipe.dropout, output_name=output_name
     )
-    held_out = _held_out(table, seed) if validation is None else np.zeros(len(table.labels), bool)
-    train_rows = np.flatnonzero(~held_out)
     if validation is None:
-        stop_table, stop_rows = table, np.flatnonzero(held_out)
+        held_out = _held_out(table, seed)
+        train_rows, stop_rows, stop_table = np.flatnonzero(~held_out), np.flatnonzero(held_out), table
     else:
-        stop_table = read_table(validation, roles, regression=regression)
-        stop_rows = np.arange(len(stop_table.labels))
+        stop_table = read_table(validation, roles, regression=regression, classes=table.classes)
+        train_rows, stop_rows = np.arange(len(table.labels)), np.arange(len(stop_table.labels))
     steps = math.ceil(len(train_rows) / recipe.batch_size)
     monitor = _compile(model, table, recipe, steps)
     with reporter.track("Training the reference", recipe.epochs) as tracker:

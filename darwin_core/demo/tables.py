@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darwin_core.contracts import ColumnKind, DataRoles, DataSource
+from darwin_core.contracts import ColumnKind, DataRoles, DataSource, OutputKind, Task
 from darwin_core.data.columns import NUMERIC_KINDS, column_schema
-from darwin_core.data.labels import label_text
+from darwin_core.data.labels import class_indices, class_order, label_numbers, label_text
 from darwin_core.data.profiles import numeric_view
 from darwin_core.data.sources import LocalFile, align, open_source
 from darwin_core.errors import DataError
@@ -59,7 +59,9 @@ class TrainingTable:
     classes: tuple[str, ...]
 
 
-def read_table(source: DataSource, roles: DataRoles, *, regression: bool = False) -> TrainingTable:
+def read_table(
+    source: DataSource, roles: DataRoles, *, regression: bool = False, classes: Sequence[str] = ()
+) -> TrainingTable:
     """Read a table of text and number columns whole.
 
     Args:
@@ -67,9 +69,10 @@ def read_table(source: DataSource, roles: DataRoles, *, regression: bool = False
         roles: The label, and columns that are no features. Text of more values than a vocabulary holds is kept: rare
             values share one place.
         regression: Whether the label is a number to predict, not a class.
+        classes: Label values in the order of the outputs, where that is known; learned from the rows otherwise.
 
     Raises:
-        DataError: There is no usable column, or the file cannot be read.
+        DataError: There is no usable column, a label is missing or not among ``classes``, or the file is damaged.
     """
     path = Path(source.uri.removeprefix("file://"))
     opened = open_source(source, [LocalFile(path, path.name)])
@@ -88,8 +91,15 @@ def read_table(source: DataSource, roles: DataRoles, *, regression: bool = False
         column = table[name].combine_chunks()
         values[name] = _values(column)
         columns.append(_text_column(name, column) if pa.types.is_string(column.type) else _number(name, values[name]))
-    labels, classes = _labels(table[roles.label].combine_chunks(), roles, regression=regression)
-    return TrainingTable(tuple(columns), values, labels, classes)
+    labels = table[roles.label].combine_chunks()
+    if regression:
+        return TrainingTable(tuple(columns), values, label_numbers(labels, _row_name(source)), ())
+    classes = tuple(classes) or _classes(labels, roles.positive_label)
+    return TrainingTable(tuple(columns), values, class_indices(labels, classes, _row_name(source)), classes)
+
+
+def _row_name(source: DataSource) -> Callable[[int], str]:
+    return lambda position: f"{source} row {position}"
 
 
 def _features(fields: Mapping[str, pa.Field], roles: DataRoles) -> Sequence[str]:
@@ -120,21 +130,8 @@ def _number(name: str, values: npt.NDArray[Any]) -> TableColumn:
     return TableColumn(name, (), float(present.mean()), variance if variance > 0 else 1.0, present.size < values.size)
 
 
-def _labels(column: pa.Array, roles: DataRoles, *, regression: bool) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    if regression:
-        return numeric_view(column).astype(np.float32), ()
-    texts = label_text(column)
-    values = pc.unique(texts.drop_null()).to_pylist()
-    classes = sorted(values, key=float) if all(_is_number(value) for value in values) else sorted(values)
-    if roles.positive_label in classes:
-        classes = sorted(classes, key=lambda value: value == roles.positive_label)
-    places = pc.index_in(texts, value_set=pa.array(classes, pa.string()))
-    return places.to_numpy(zero_copy_only=False).astype(np.int32), tuple(classes)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _classes(labels: pa.Array, positive: str | None) -> tuple[str, ...]:
+    seen: list[str] = pc.unique(label_text(labels).drop_null()).to_pylist()
+    units = len(seen)
+    task = Task.BINARY if units == 2 else Task.MULTICLASS
+    return class_order(seen, OutputKind(task=task, units=units, from_logits=False), positive)

@@ -8,6 +8,7 @@ import pytest
 from support.data import BINARY, REGRESSION, multiclass, numbers, opened, part_column, png, prepared
 
 from darwin_core.contracts import ColumnKind, DataRoles, NetworkInput, SliceSpec, SplitConfig
+from darwin_core.data import snapshots
 from darwin_core.data.parts import Part
 from darwin_core.data.snapshots import content_digest
 from darwin_core.data.sources import RowSource
@@ -246,3 +247,18 @@ def test_conditions_that_let_nothing_through_are_refused(tmp_path: Path) -> None
     source(tmp_path)
     with pytest.raises(DataError, match=r"rows\.parquet#sex=x has no rows"):
         prepared(tmp_path / "a", opened(tmp_path / "rows.parquet", "#sex=x"), ROLES, NETWORK)
+
+
+def test_a_killed_preparation_does_not_read_the_source_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = source(tmp_path)
+    with monkeypatch.context() as killed:
+        killed.setattr(snapshots, "split_keys", _die)
+        with pytest.raises(KeyboardInterrupt):
+            prepared(tmp_path / "a", rows, ROLES, NETWORK)
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["staged-train.parquet"]
+    monkeypatch.setattr(RowSource, "batches", _die)
+    assert prepared(tmp_path / "a", rows, ROLES, NETWORK).written.rows[Part.TEST] == 100
+
+
+def _die(*arguments: Any, **options: Any) -> Any:
+    raise KeyboardInterrupt
