@@ -75,9 +75,7 @@ class FeatureMap:
 
     def values(self, inputs: Inputs, feature: Feature) -> NDArray[Any]:
         """(rows, ...) what rows hold for a feature; scalars come as (rows,)."""
-        array = inputs[feature.source]
-        if feature.position is not None:
-            return np.asarray(np.take(array, feature.position, axis=_split_axis(array)))
+        array = _part(inputs[feature.source], feature)
         return array.reshape(len(array)) if array.size == len(array) else array
 
     def differing(self, first: Inputs, second: Inputs) -> NDArray[np.bool_]:
@@ -86,28 +84,19 @@ class FeatureMap:
 
     def mix(self, first: Inputs, second: Inputs, from_first: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
         """New rows: each feature from ``first`` where (rows, features) ``from_first`` says so, else from ``second``."""
-        mixed: dict[str, NDArray[Any]] = {}
+        sources = dict.fromkeys(feature.source for feature in self.features)
+        mixed = {source: _writable(second[source], first[source]) for source in sources}
         for column, feature in enumerate(self.features):
-            source, choice = feature.source, from_first[:, column]
-            if feature.position is None:
-                ours, theirs = first[source], second[source]
-                mixed[source] = np.where(choice.reshape(-1, *(1,) * (ours.ndim - 1)), ours, theirs)
-                continue
-            target = mixed.setdefault(source, np.array(second[source]))
-            axis = _split_axis(target)
-            view, ours = np.moveaxis(target, axis, 0)[feature.position], self.values(first, feature)
-            view[choice] = ours[choice]
+            target, ours = _part(mixed[feature.source], feature), _part(first[feature.source], feature)
+            choice = from_first[:, column]
+            target[choice] = ours[choice]
         return mixed
 
     def replace(self, inputs: Inputs, feature: Feature, values: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """The rows with other (rows,) values for one feature."""
-        changed = dict(inputs)
-        array = inputs[feature.source]
-        if feature.position is None:
-            changed[feature.source] = values.reshape(array.shape)
-        else:
-            changed[feature.source] = np.array(array)
-            np.moveaxis(changed[feature.source], _split_axis(array), 0)[feature.position][:] = values
+        changed = {**inputs, feature.source: _writable(inputs[feature.source], values)}
+        target = _part(changed[feature.source], feature)
+        target[...] = values.reshape(target.shape)
         return changed
 
 
@@ -126,8 +115,19 @@ def concatenate(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArra
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _split_axis(array: NDArray[Any]) -> int:
-    return max((axis for axis in range(1, array.ndim) if array.shape[axis] != 1), default=array.ndim - 1)
+def _writable(array: NDArray[Any], incoming: NDArray[Any]) -> NDArray[Any]:
+    """A copy that can take the incoming values; text of fixed width would be cut off otherwise."""
+    is_text = array.dtype.kind in "SU"
+    return np.array(array, dtype=np.promote_types(array.dtype, incoming.dtype) if is_text else array.dtype)
+
+
+def _part(array: NDArray[Any], feature: Feature) -> NDArray[Any]:
+    """A view of what belongs to a feature, rows first."""
+    if feature.position is None:
+        return array
+    axis = max((axis for axis in range(1, array.ndim) if array.shape[axis] != 1), default=array.ndim - 1)
+    part: NDArray[Any] = np.moveaxis(array, axis, 0)[feature.position]
+    return part
 
 
 def _differ(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
