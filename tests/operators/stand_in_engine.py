@@ -170,7 +170,7 @@ def _environment() -> int:
 
 
 def _chatter() -> int:
-    for line in ("first", "", "zweite Zeile: größer", "third"):
+    for line in ("20:15:00 first", "", "zweite Zeile: größer", "third"):
         print(line, file=sys.stderr)
     print("not for people")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ AIRFLOW_VARIABLE: Final = "darwin_python"
 _GRACE_SECONDS: Final = 4.0
 _DRAIN_SECONDS: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
+# The command line puts the time before every line, and so does Airflow.
+_CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
 
 # The engine opens networks that others made: it must not see Airflow's secrets. The rest would make the other
 # interpreter import this environment's packages.
@@ -105,8 +108,9 @@ class ExternalPythonLauncher(StepLauncher):
         self._process = process
 
         def say(line: str) -> None:
-            tail.append(line)
-            log.info("%s", line)
+            text = _CLOCK.sub("", line)
+            tail.append(text)
+            log.info("%s", text)
 
         pumps = [_pump(process.stderr, say), _pump(process.stdout, lambda line: log.debug("%s", line))]
         try:

@@ -77,8 +77,8 @@ class PublishOperator(CompactionStepOperator):
         return {"report_url": url}
 
     def _reject(self, result: PublishResult) -> NoReturn:
-        stays = f"the champion stays {result.champion}" if result.champion else "there is still no champion"
-        text = f"Not published ({result.verdict}), {stays}: {result.reason}"
+        text = f"Not published; the champion is {result.champion or 'nobody'}. {result.reason}"
+        self.log.warning("%s", text)  # Airflow's own line about a skipped task hides the reason in a field
         if self.on_rejection is OnRejection.SKIP:
             raise AirflowSkipException(text)
         raise AirflowFailException(text)

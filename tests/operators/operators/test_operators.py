@@ -177,7 +177,7 @@ def test_a_rejected_candidate_wakes_nobody(
 ) -> None:
     run_all(make, context, "rejected")
     task = make(PublishOperator, "rejected", outlets=[ASSET], on_rejection=on_rejection)
-    with pytest.raises(exception, match=r"Not published \(FAIL\), the champion stays 2-aaaaaaaaaaaa: Q1 PR-AUC"):
+    with pytest.raises(exception, match=r"Not published; the champion is 2-aaaaaaaaaaaa\. Q1 PR-AUC"):
         task.execute(context)
     assert not context["outlet_events"]
     assert CompactionReportLink().get_link(task, ti_key=None).endswith("report.html"), "people want to know why"

@@ -109,7 +109,7 @@ def test_a_rejected_candidate_leaves_the_champion(airflow: AirflowRuntime, first
     assert second.champion == first.champion
     assert airflow.rest.xcom("compact", second.compact, "evaluate")["verdict"] != "PASS"
     log = airflow.rest.log("compact", second.compact, "publish")
-    assert f"the champion stays {first.champion['version']}" in log
+    assert f"Not published; the champion is {first.champion['version']}." in log
     assert len(airflow.rest.asset_events(line(airflow).as_uri())) == 1, "a rejected candidate woke somebody"
 
 
