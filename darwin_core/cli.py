@@ -11,6 +11,8 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -125,33 +127,34 @@ def compact(
 
     Killed or failed, the same command continues where it stopped.
     """
-    config = CompactionConfig(
-        line=output,
-        reference=reference,
-        train=DataSource.parse(train),
-        validation=DataSource.parse(validation) if validation else None,
-        test=DataSource.parse(test) if test else None,
-        roles=DataRoles(
-            label=label,
-            positive_label=positive_label,
-            features=tuple(feature or ()),
-            exclude=tuple(exclude or ()),
-            weight=weight,
-            row_id=row_id,
-            entity=entity,
-            time=time,
-            slices=tuple(SliceSpec.parse(text) for text in slices or ()),
-        ),
-        storage=_storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
-        split=SplitConfig(seed=seed),
-        requirements=tuple(Requirement.parse(text) for text in require or ()),
-        budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
-        gate=_gate(margin, alert_budget),
-        block_on_findings=block_on_findings,
-        title=title,
-        threads=threads,
-        seed=seed,
-    )
+    with _option_errors():
+        config = CompactionConfig(
+            line=output,
+            reference=reference,
+            train=DataSource.parse(train),
+            validation=DataSource.parse(validation) if validation else None,
+            test=DataSource.parse(test) if test else None,
+            roles=DataRoles(
+                label=label,
+                positive_label=positive_label,
+                features=tuple(feature or ()),
+                exclude=tuple(exclude or ()),
+                weight=weight,
+                row_id=row_id,
+                entity=entity,
+                time=time,
+                slices=tuple(SliceSpec.parse(text) for text in slices or ()),
+            ),
+            storage=_storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+            split=SplitConfig(seed=seed),
+            requirements=tuple(Requirement.parse(text) for text in require or ()),
+            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+            gate=_gate(margin, alert_budget),
+            block_on_findings=block_on_findings,
+            title=title,
+            threads=threads,
+            seed=seed,
+        )
     load_quietly("tensorflow")
     from darwin_core.steps.compaction import run_compaction
 
@@ -263,6 +266,15 @@ def schema(
     print(json.dumps(document, indent=2))  # noqa: T201 - the answer itself
 
 
+@contextmanager
+def _option_errors() -> Iterator[None]:
+    """Options that do not fit the contracts become one sentence."""
+    try:
+        yield
+    except ValidationError as error:
+        raise RequestError(f"An option has a value that is not allowed: {explain_validation(error)}.") from None
+
+
 def _storage(
     endpoint_url: str | None, region: str | None, path_style: bool, ca_bundle: str | None, sse_kms_key_id: str | None
 ) -> StorageOptions:
@@ -335,8 +347,6 @@ def main() -> None:
         app()
     except DarwinError as error:
         _fail(error)
-    except ValidationError as error:
-        _fail(RequestError(f"An option has a value that is not allowed: {explain_validation(error)}."))
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ENGINE_MODULES:
             raise
