@@ -229,3 +229,10 @@ def test_without_the_engine_the_way_out_is_named(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 1
     assert "darwin-mlops[engine]" in result.stderr
+
+
+def test_options_that_do_not_fit_are_named(table: dict[str, Path], tmp_path: Path) -> None:
+    result = darwin(*compact_args(table, tmp_path / "line"), "--generations", 0, "--slice", "age:9,1")
+    assert result.returncode == 2
+    assert "generations" in result.stderr or "ascending" in result.stderr
+    assert "Traceback" not in result.stderr
