@@ -19,6 +19,7 @@ from darwin_core.evaluation.holdout import Holdout
 from darwin_core.evaluation.metrics import expected_calibration_error
 from darwin_core.evaluation.ranking import Floats
 from darwin_core.evaluation.statistics import Pair, Queues, alert_queues, caught_share
+from darwin_core.evaluation.wording import power_note
 from darwin_core.progress import Reporter, Tracker
 
 _MAX_CLASSES = 100  # a larger confusion matrix is of no use to a reader
@@ -51,6 +52,7 @@ class Assessment:
     measurements: Measurements
     flags: dict[str, Flags]
     missed_row_ids: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class Assessor:
@@ -89,13 +91,27 @@ class Assessor:
             drift=self._drift(reference, candidate),
             alerts=alerts,
         )
-        return Assessment(measurements, flags, tuple(self._holdout.row_ids[int(row)] for row in missed))
+        missed_ids = tuple(self._holdout.row_ids[int(row)] for row in missed)
+        advice = (alerts.advice,) if alerts is not None and alerts.advice else ()
+        return Assessment(measurements, flags, missed_ids, (*self._power(pair, flags), *advice))
 
     def _alerting(self, reference: Scored, pair: Pair) -> tuple[float | None, Queues | None]:
         if self._task is not Task.BINARY or reference.validation is None:
             return None, None
         threshold = deployed_threshold(reference.validation.scores, self._gate.alert_budget)
         return threshold, alert_queues(self._holdout.cases, pair, self._gate.alert_budget)
+
+    def _power(self, pair: Pair, flags: dict[str, Flags]) -> tuple[str, ...]:
+        labels, gate = np.asarray(self._holdout.cases.labels), self._gate
+        if self._task is Task.MULTICLASS and gate.accuracy_margin:
+            right = [answers.predicted == labels for answers in pair]
+            note = power_note(right[0] != right[1], "rows", gate.accuracy_margin, gate.confidence)
+        elif flags and gate.recall_margin:
+            differ = (flags["reference"] != flags["candidate"])[labels != 0]
+            note = power_note(differ, "positive rows", gate.recall_margin, gate.confidence)
+        else:
+            note = ""
+        return (note,) if note else ()
 
     def _flags(self, queues: Queues, champion: Scored | None) -> dict[str, Flags]:
         flags = dict(zip(("reference", "candidate"), alerted(queues), strict=True))

@@ -135,7 +135,7 @@ class _Frame:
     def _bounds(self, name: str, reference: float, difference: float, replicates: Floats, units: int) -> Interval:
         if name == "ece":  # resampling adds noise to every bin and so lifts the error: take its spread, not its level
             return _symmetric(difference, replicates[1] - replicates[0], self.gate.confidence, units)
-        if name not in RELATIVE:
+        if name not in RELATIVE or reference <= 0:  # nothing to be relative to
             return percentile_bounds(replicates[1] - replicates[0], confidence=self.gate.confidence, units=units)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = percentile_bounds(replicates[1] / replicates[0] - 1, confidence=self.gate.confidence, units=units)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from darwin_core.contracts import Estimate
+from darwin_core.evaluation.proportions import rows_needed
 
 Format = Callable[[float], str]
 
@@ -57,3 +61,24 @@ def more_cases(now: int, needed: int | None, noun: str) -> str:
     if needed is None:
         return f"More {noun} would hardly settle it: the difference sits at the limit itself."
     return f"About {needed:,} {noun} would settle it ({needed - now:,} more), if the difference stays as it is."
+
+
+def power_note(disagree: NDArray[np.bool_], noun: str, margin: float, confidence: float) -> str:
+    """How many cases the margin needs where both networks are equally good, as two sentences.
+
+    Args:
+        disagree: Cases that only one of the networks gets right, shape (n,).
+        noun: What the cases are.
+        margin: Largest acceptable loss, as a share.
+        confidence: One-sided.
+
+    Returns:
+        Empty where the networks never disagree.
+    """
+    if not disagree.any():
+        return ""
+    needed = rows_needed(float(disagree.mean()), margin, confidence=confidence)
+    return (
+        f"The networks disagree on {100 * disagree.mean():.2f} % of {len(disagree):,} {noun}. To show equally good "
+        f"networks equal within {100 * margin:g} pt four times out of five takes about {needed:,} {noun}."
+    )

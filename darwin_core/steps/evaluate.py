@@ -166,7 +166,6 @@ class _Evaluator:
     def _evaluation(self, assessment: Assessment, opinion: SecondOpinion) -> Evaluation:
         measured, classes = assessment.measurements, self._case.snapshot.classes
         curves = draw_curves(self._task, self._holdout, self._answers, len(classes))
-        advice = [measured.alerts.advice] if measured.alerts and measured.alerts.advice else []
         return Evaluation(
             rows=self._holdout.cases.rows,
             estimates=tuple(measured.comparison.estimates.values()),
@@ -180,7 +179,7 @@ class _Evaluator:
             tfma_validation_ok=opinion.validation_ok,
             tfma_rows=opinion.rows,
             tfma_missing_slices=opinion.missing_slices,
-            notes=(*self._holdout.notes, *self._number_notes(), *advice, *opinion.notes),
+            notes=(*self._holdout.notes, *self._number_notes(), *assessment.notes, *opinion.notes),
         )
 
     def _number_notes(self) -> list[str]:

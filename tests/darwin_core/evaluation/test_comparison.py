@@ -144,6 +144,14 @@ def test_rows_of_a_slice_compete_for_the_queue_of_all_rows():
     assert inside.reference == pytest.approx(queues[0][mask][positive].mean())
 
 
+def test_a_reference_that_alerts_nobody_still_has_finite_bounds():
+    reference = Answers.from_scores(Task.BINARY, np.full(50, 0.1))
+    candidate = Answers.from_scores(Task.BINARY, np.linspace(0, 1, 50))
+    found = compare(Task.BINARY, Cases(np.arange(50) % 2), (reference, candidate), FAST, threshold=0.5).estimates
+    assert found["alert_rate"].reference == 0
+    assert 0 < found["alert_rate"].low < 0.5 < found["alert_rate"].high < 1
+
+
 def test_a_slice_without_positives_has_no_ranking_metrics():
     answers = Answers.from_scores(Task.BINARY, np.linspace(0, 1, 30))
     found = compare(Task.BINARY, Cases(np.zeros(30)), (answers, answers), FAST).estimates

@@ -158,6 +158,7 @@ def test_a_crude_candidate_fails_with_reasons_and_missed_rows(line, networks):
     assert 0 < len(evaluation.missed_row_ids) <= 200
     assert evaluation.missed_row_ids[0].startswith("test-")
     assert checks(verdict)["O1"].verdict is Verdict.PASS
+    assert any(note.startswith("The networks disagree on") for note in evaluation.notes)
 
 
 def test_every_look_is_in_the_ledger_and_a_finished_step_looks_no_more(line, networks):
