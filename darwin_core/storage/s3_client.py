@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 _ATTEMPTS = 8
 _CONNECTIONS = 16
-_LONGEST_WAIT_SECONDS = 20.0
 
 
 def connect(options: StorageOptions) -> S3Client:
@@ -48,7 +46,6 @@ def connect(options: StorageOptions) -> S3Client:
         raise RequestError(
             f"The S3 connection cannot be set up: {error}.", hint="Correct the storage options or AWS_* variables."
         ) from error
-    _retry_on_429(client, attempts)
     return client
 
 
@@ -78,15 +75,3 @@ def _certificates(options: StorageOptions) -> str | None:
         origin = "`ca_bundle` of the storage options" if options.ca_bundle else "AWS_CA_BUNDLE"
         raise RequestError(f"Expected a PEM file with certificates at {bundle}, found none.", hint=f"Correct {origin}.")
     return bundle or None
-
-
-def _retry_on_429(client: S3Client, attempts: int) -> None:
-    """The standard retry mode knows throttling by AWS error codes; other stores say 429 in their own words."""
-
-    def wait(attempts: int, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> Any:
-        if response is None or response[0] is None or response[0].status_code != 429 or attempts >= limit:
-            return None
-        return random.random() * min(2.0 ** (attempts - 1), _LONGEST_WAIT_SECONDS)  # noqa: S311 - jitter
-
-    limit = attempts
-    client.meta.events.register("needs-retry.s3", wait, unique_id="darwin-retry-429")

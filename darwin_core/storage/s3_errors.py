@@ -31,9 +31,13 @@ _NO_CREDENTIALS = (
 )
 _UNREACHABLE = (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError)
 _MISCONFIGURED = (boto.ParamValidationError, boto.ValidationError, boto.ProfileNotFound, boto.InvalidConfigError)
+_NOT_ALLOWED = (
+    "The policy of the role, the bucket or the KMS key has to allow it; "
+    "a role without s3:ListBucket is told this of every object that is not there."
+)
 _DENIED = {
-    "AccessDenied": "The policy of the role, the bucket or the KMS key has to allow it.",
-    "403": "The policy of the role, the bucket or the KMS key has to allow it.",
+    "AccessDenied": _NOT_ALLOWED,
+    "403": _NOT_ALLOWED,
     "AllAccessDisabled": "The owner of the bucket has switched all access off.",
     "InvalidAccessKeyId": "The store does not know this access key; check the credentials and the endpoint.",
     "SignatureDoesNotMatch": "The secret does not belong to the access key, or a proxy changed the request.",
@@ -89,7 +93,7 @@ def _from_response(error: boto.ClientError, location: S3Location, client: Any) -
             hint="Set `region` of the storage options, or AWS_DEFAULT_REGION, to the bucket's region.",
         )
     if code in _DENIED or status in (401, 403):
-        hint = _DENIED.get(code, _DENIED["AccessDenied"])
+        hint = _DENIED.get(code, _NOT_ALLOWED)
         return AccessDeniedError(f"The store refused {error.operation_name} on {location} ({code}).", hint=hint)
     if status == 501:
         return ConditionalWritesUnsupportedError(

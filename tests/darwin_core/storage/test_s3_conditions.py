@@ -93,6 +93,18 @@ def test_the_probe_refuses_a_store_that_ignores_conditions(
     assert list(through_proxy.store.list(through_proxy.prefix)) == []
 
 
+def test_the_probe_refuses_a_store_that_replaces_what_is_not_there(through_proxy: Place, proxy: FaultyProxy) -> None:
+    proxy.faults.append(
+        Fault(
+            lambda exchange: exchange.method == "PUT" and exchange.path.endswith("-missing"),
+            lambda exchange: forward(exchange, without=("if-match",)),
+            times=99,
+        )
+    )
+    with pytest.raises(ConditionalWritesUnsupportedError, match="an object that is not there"):
+        probe_conditional_writes(through_proxy.store, through_proxy.uri("pointers"))
+
+
 def test_the_probe_refuses_a_store_that_knows_no_conditions(through_proxy: Place, proxy: FaultyProxy) -> None:
     answer = Reply(501, body=error_body("NotImplemented"))
     proxy.faults.append(Fault(carries("If-None-Match"), lambda _: answer, times=99))
