@@ -6,6 +6,7 @@ import ctypes
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,12 +58,13 @@ def find_interpreter(given: str | None) -> str:
             hint="Set launcher_args={'python': '/path/bin/python'}, AIRFLOW__DARWIN__PYTHON, the Airflow Variable "
             f"{AIRFLOW_VARIABLE} or {ENVIRONMENT_VARIABLE}.",
         )
-    if not os.access(python, os.X_OK):
+    found = shutil.which(python)
+    if found is None:
         raise RequestError(
             f"The engine's interpreter should be an executable file, and {python} is not.",
             hint="Create the environment on every worker: python -m venv ... and install 'darwin-mlops[engine]'.",
         )
-    return python
+    return found
 
 
 class ExternalPythonLauncher(StepLauncher):
@@ -86,26 +88,9 @@ class ExternalPythonLauncher(StepLauncher):
         Raises:
             RequestError: The interpreter is unknown or cannot be started.
         """
-        # -P: a file in the worker's folder must not shadow a package of the engine.
-        command = [find_interpreter(self._python), "-P", "-m", "darwin_core", *arguments]
-        log.info("Running %s %s", command[0], " ".join(arguments[:2]))
+        process = self._process = self._start(arguments)
+        log.info("Running darwin %s in process %d", " ".join(arguments[:2]), process.pid)
         tail: deque[str] = deque(maxlen=TAIL_LINES)
-        try:
-            process = subprocess.Popen(
-                command,
-                env=child_environment(os.environ, self._env),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-                preexec_fn=_end_with_parent(),
-            )
-        except OSError as error:
-            raise RequestError(f"The engine's interpreter {command[0]} cannot be started: {error}.") from error
-        self._process = process
 
         def say(line: str) -> None:
             text = _CLOCK.sub("", line)
@@ -123,6 +108,25 @@ class ExternalPythonLauncher(StepLauncher):
         for pump in pumps:
             pump.join(_DRAIN_SECONDS)
         return Outcome(code if code >= 0 else 128 - code, tuple(tail))
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        # -P: a file in the worker's folder must not shadow a package of the engine.
+        command = [find_interpreter(self._python), "-P", "-m", "darwin_core", *arguments]
+        try:
+            return subprocess.Popen(
+                command,
+                env=child_environment(os.environ, self._env),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+                preexec_fn=_end_with_parent(),
+            )
+        except OSError as error:
+            raise RequestError(f"The engine's interpreter {command[0]} cannot be started: {error}.") from error
 
     def kill(self) -> None:
         """SIGTERM to the child's process group, and SIGKILL shortly after for what is still there."""

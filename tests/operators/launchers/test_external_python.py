@@ -214,6 +214,7 @@ def test_interpreter_by_argument_configuration_and_environment(
     monkeypatch.setenv("AIRFLOW__DARWIN__PYTHON", stand_in)
     assert find_interpreter(None) == stand_in
     assert find_interpreter("/bin/cat") == "/bin/cat"
+    assert Path(find_interpreter("cat")).is_absolute()
     with pytest.raises(RequestError, match="should be an executable file"):
         find_interpreter(str(tmp_path / "missing"))
 
