@@ -52,7 +52,6 @@ class Search:
 
     reason: str
     feasible: bool
-    missed: tuple[str, ...]
     plots: tuple[tuple[str, Markup], ...]
     quality_label: str
     lineage: tuple[CandidateRow, ...]
@@ -80,7 +79,6 @@ def show_search(report: CompactionReport) -> Search:
     return Search(
         reason=search.reason,
         feasible=search.feasible,
-        missed=search.binding_requirements,
         plots=_plots(report, style),
         quality_label=style.label,
         lineage=tuple(_candidate(report, record, style) for record in _lineage(report)),
