@@ -1,0 +1,265 @@
+"""The explain step on real snapshots, networks and verdicts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from support.evaluation import Line, search_record
+from support.tiny import write_image_network, write_images, write_table, write_table_network
+
+from darwin_core.contracts import (
+    ArtifactRef,
+    CompactionReport,
+    DataRoles,
+    ExplainRequest,
+    ExplainResult,
+    Explanation,
+    FindingKind,
+    Findings,
+    Latency,
+    Severity,
+    Snapshot,
+    StepName,
+)
+from darwin_core.dependency import narrow
+from darwin_core.networks import load_network, save_network
+from darwin_core.progress import Reporter
+from darwin_core.steps.runner import run_step
+
+COPIED = 30
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fixed_latency() -> Iterator[None]:
+    """Measuring starts processes that load TensorFlow, and nothing here is about time."""
+    figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
+        yield
+
+
+class Case:
+    """A line with a judged candidate."""
+
+    def __init__(self, line: Line, candidate: ArtifactRef, **more) -> None:
+        self.line = line
+        self.candidate = candidate
+        self.evaluated, _, _ = line.evaluate("judged", candidate, **more)
+        self.record = line.put_record(search_record(), "record")
+
+    def request(self, run_id: str, **more) -> ExplainRequest:
+        return ExplainRequest(
+            line=self.line.uri,
+            run_id=run_id,
+            snapshot=self.line.fetched.snapshot,
+            candidate=self.candidate,
+            search_record=self.record,
+            insights=self.record,
+            evaluation=self.evaluated.evaluation,
+            verdict_document=self.evaluated.verdict_document,
+            predictions=self.evaluated.predictions,
+            **({"rows": 64} | more),
+        )
+
+    def explain(self, run_id: str, **more) -> tuple[ExplainResult, Explanation]:
+        result = run_step(StepName.EXPLAIN, self.request(run_id, **more), reporter=Reporter(), work_root=self.line.work)
+        assert isinstance(result, ExplainResult)
+        return result, Explanation.from_json(self.read(result.explanation))
+
+    def read(self, artifact: ArtifactRef) -> bytes:
+        return self.line.store.read(artifact.uri).data
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot.from_json(self.read(self.line.fetched.snapshot))
+
+
+def flawed_table(folder: Path) -> tuple[Path, Path]:
+    """The tiny table with the answer in its column `unused`, and test rows copied from training."""
+    train, test = write_table(folder / "train.parquet"), write_table(folder / "test.parquet", seed=1, rows=900)
+    rows, fresh = (_with_answer(pq.read_table(path), seed) for seed, path in enumerate((train, test)))
+    copied = rows.slice(0, COPIED).set_column(0, "row_id", pa.array([f"copy-{row}" for row in range(COPIED)]))
+    pq.write_table(rows, train)
+    pq.write_table(pa.concat_tables([fresh, copied]), test)
+    return train, test
+
+
+def _with_answer(table: pa.Table, seed: int) -> pa.Table:
+    noise = 0.3 * np.random.default_rng(seed).normal(size=table.num_rows)
+    answer = pa.array(table["is_fraud"].to_numpy() * 2.0 + noise)
+    return table.set_column(table.column_names.index("unused"), "unused", answer)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Case:
+    folder = tmp_path_factory.mktemp("table")
+    train, test = flawed_table(folder)
+    reference = write_table_network(folder / "reference.keras", train, epochs=6, units=16)
+    roles = DataRoles(label="is_fraud", row_id="row_id", slices=("browser",))
+    line = Line.fetch(folder, reference=str(reference), train=str(train), test=str(test), roles=roles)
+    save_network(narrow(load_network(reference), {}, dropped_inputs=("unused",)), folder / "candidate.keras")
+    case = Case(line, line.put(folder / "candidate.keras", "candidate.keras"), dropped_inputs=("unused",))
+    # Whatever explain needs, the sealed rows are not among it.
+    line.store.delete(case.snapshot.test.data.uri)
+    return case
+
+
+@pytest.fixture(scope="module")
+def explained(table: Case) -> tuple[ExplainResult, Explanation]:
+    return table.explain("first")
+
+
+def test_columns_are_ranked_for_both_networks(explained) -> None:
+    _, found = explained
+    shares = {item.feature: item for item in found.features}
+    assert set(shares) == {"amount", "age", "browser", "unused"}
+    assert max(shares, key=lambda name: shares[name].reference) == "unused"
+    assert [item.candidate for item in found.features] == sorted((s.candidate for s in shares.values()), reverse=True)
+    assert shares["unused"].candidate == 0
+    for network in ("reference", "candidate"):
+        assert sum(getattr(item, network) for item in found.features) == pytest.approx(1)
+    assert found.rank_overlap is not None
+    assert 0.3 < found.rank_overlap < 1
+    assert "sampled Shapley values" in found.method
+    assert "the probability of is_fraud = 1" in found.method
+    assert "no finite score" in found.method, "the reference cannot handle a missing amount"
+
+
+def test_row_attributions_add_up_for_both_networks(table: Case, explained) -> None:
+    _, found = explained
+    assert found.row_attributions is not None
+    rows = pq.read_table(io.BytesIO(table.read(found.row_attributions))).to_pandas()
+    assert len(rows) == 2 * found.rows == 128
+    parts = rows[[name for name in rows.columns if name.startswith("attribution.")]]
+    np.testing.assert_allclose(parts.sum(axis=1) + rows["base"], rows["score"], atol=1e-9)
+    assert set(rows["network"]) == {"reference", "candidate"}
+    assert (rows.loc[rows["network"] == "candidate", "attribution.unused"] == 0).all()
+
+
+def test_single_rows_are_told_in_words(explained) -> None:
+    _, found = explained
+    assert 6 <= len(found.row_examples) <= 9
+    for row in found.row_examples:
+        assert row.predicted in ("0", "1")
+        assert row.reasons
+        assert all(reason.text.startswith(f"{reason.feature} ") for reason in row.reasons)
+        assert "unused" not in {reason.feature for reason in row.reasons}
+        assert row.counterfactual
+    scores = [row.score for row in found.row_examples[:3]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_planted_flaws_are_found(explained) -> None:
+    result, found = explained
+    by_kind = {finding.kind: finding for finding in found.findings if finding.columns != ("amount",)}
+    assert set(by_kind) == {FindingKind.LEAKING_COLUMN, FindingKind.TRAIN_TEST_OVERLAP}
+    leak = by_kind[FindingKind.LEAKING_COLUMN]
+    assert leak.columns == ("unused",)
+    assert "unused carries 0 % of the candidate's decisions, less than of the reference's" in leak.description
+    overlap = by_kind[FindingKind.TRAIN_TEST_OVERLAP]
+    assert set(overlap.affected_ids) == {f"copy-{row}" for row in range(COPIED)}
+    assert overlap.effect == pytest.approx(COPIED / (900 + COPIED))
+    assert result.finding_count == len(found.findings)
+    assert result.high_severity_count == sum(f.severity is Severity.HIGH for f in found.findings) == 2
+    assert [finding.severity for finding in found.findings] == sorted(
+        (finding.severity for finding in found.findings), key=[Severity.HIGH, Severity.MEDIUM, Severity.LOW].index
+    )
+
+
+def test_documents_and_report_are_stored(table: Case, explained) -> None:
+    result, found = explained
+    findings = Findings.from_json(table.read(result.findings))
+    assert findings.findings == found.findings
+    assert findings.checks_run == found.checks_run
+    assert len(found.checks_run) >= 7
+    stored = table.line.store.read(f"{table.line.uri}/runs/first/explain/report.json").data
+    report = CompactionReport.from_json(stored)
+    assert report.explanation == found
+    assert report.provenance.digests["candidate"] == table.candidate.sha256
+    assert {"keras", "tensorflow", "numpy"} <= set(report.provenance.packages)
+    page = table.read(result.report).decode()
+    assert page.lstrip().lower().startswith("<!doctype html>")
+    assert "unused alone nearly gives the label away" in page
+
+
+def test_the_same_seed_gives_the_same_explanation(table: Case, explained) -> None:
+    _, again = table.explain("again")
+    _, found = explained
+    assert again.model_copy(update={"row_attributions": None}) == found.model_copy(update={"row_attributions": None})
+    assert again.row_attributions is not None
+    assert found.row_attributions is not None
+    assert again.row_attributions.sha256 == found.row_attributions.sha256
+    _, other = table.explain("other", seed=7)
+    assert other.features != found.features
+
+
+def test_a_killed_step_does_not_attribute_again(table: Case, explained, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("darwin_core.steps.explain.run_checks", killed)
+        table.explain("killed")
+    monkeypatch.setattr("darwin_core.steps.explain.explain_table", killed)
+    _, resumed = table.explain("killed")
+    assert resumed.features == explained[1].features
+    assert resumed.row_attributions is not None
+
+
+def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
+    train = write_images(tmp_path / "train.parquet", rows=400)
+    test = write_images(tmp_path / "test.parquet", rows=150, seed=1)
+    reference = write_image_network(tmp_path / "reference.keras", train, epochs=2)
+    line = Line.fetch(
+        tmp_path, reference=str(reference), train=str(train), test=str(test), roles=DataRoles(label="label")
+    )
+    case = Case(line, line.put(reference, "candidate.keras"))
+    result, found = case.explain("pictures")
+    assert "path gradients" in found.method
+    assert "rank correlation of 1.00" in found.method, "both networks are the same"
+    assert 3 <= len(found.image_examples) <= 12
+    for example in found.image_examples:
+        assert example.label in ("0", "1", "2")
+        assert example.picture.startswith("data:image/png;base64,")
+        assert example.attribution == example.reference_attribution
+        assert example.attribution != example.picture
+    assert found.features == ()
+    assert not found.findings
+    assert "data:image/png;base64," in case.read(result.report).decode()
+
+
+def test_numbers_are_explained_on_a_vector_input(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weights = np.array([3.0, 0.0, -1.0, 0.5])
+    for name, rows in (("train", 900), ("test", 300)):
+        x = rng.normal(size=(rows, 4))
+        columns = {f"x{index}": x[:, index] for index in range(4)}
+        y = x @ weights + 4 * rng.normal(size=rows)
+        pq.write_table(pa.table({**columns, "y": y}), tmp_path / f"{name}.parquet")
+    vector = keras.Input((4,), name="vector")
+    model = keras.Model(vector, keras.layers.Dense(1, name="price")(vector))
+    model.layers[-1].set_weights([weights[:, None], np.zeros(1)])
+    model.compile("sgd", "mse")
+    save_network(model, tmp_path / "reference.keras")
+    line = Line.fetch(
+        tmp_path,
+        reference=str(tmp_path / "reference.keras"),
+        train=str(tmp_path / "train.parquet"),
+        test=str(tmp_path / "test.parquet"),
+        roles=DataRoles(label="y"),
+    )
+    _, found = Case(line, line.put(tmp_path / "reference.keras", "candidate.keras")).explain("numbers")
+    assert [item.feature for item in found.features] == ["x0", "x2", "x3", "x1"]
+    assert found.features[-1].candidate == 0
+    assert found.rank_overlap == 1
+    assert "the predicted y" in found.method
+    assert all(row.counterfactual is None for row in found.row_examples)
+    assert "raises the prediction by" in " ".join(r.text for row in found.row_examples for r in row.reasons)
+    assert not found.findings
