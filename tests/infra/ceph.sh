@@ -49,7 +49,10 @@ eventually() {
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 osd_is_up() { timeout 20 ceph --conf "$CONF" osd stat | grep -q '1 up'; }
-gateway_answers() { curl -sf "http://127.0.0.1:$S3_PORT/"; }
+gateway_answers() {
+  (exec 3<>"/dev/tcp/127.0.0.1/$S3_PORT" && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q ' 200 ') 2>/dev/null
+}
+new_uuid() { cat /proc/sys/kernel/random/uuid; }
 
 # One copy of everything. No authentication between the daemons, which are reachable from this machine only; without
 # its keys their connections cannot be encrypted, hence the crc modes.
@@ -109,7 +112,7 @@ install() {
   if ! command -v radosgw >/dev/null || ! command -v ceph-osd >/dev/null || ! command -v ceph-mon >/dev/null; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 \
-      radosgw ceph-mon ceph-osd uuid-runtime curl >/dev/null
+      radosgw ceph-mon ceph-osd >/dev/null
   fi
   radosgw --version
 }
@@ -119,7 +122,7 @@ start() {
   runs ceph-osd || wipe
   mkdir -p "$HOME_DIR"/{mon,osd,crash}
   chmod 700 "$HOME_DIR"
-  [[ -s $HOME_DIR/fsid ]] || uuidgen >"$HOME_DIR/fsid"
+  [[ -s $HOME_DIR/fsid ]] || new_uuid >"$HOME_DIR/fsid"
   write_conf
   if ! runs ceph-mon; then
     if [[ ! -d $HOME_DIR/mon/store.db ]]; then
@@ -132,7 +135,7 @@ start() {
   fi
   if ! runs ceph-osd; then
     local osd_id
-    osd_id=$(uuidgen)
+    osd_id=$(new_uuid)
     timeout 60 ceph --conf "$CONF" osd new "$osd_id" 0 >/dev/null
     ceph-osd --conf "$CONF" -i 0 --mkfs --osd-uuid "$osd_id" >"$HOME_DIR/mkfs.out" 2>&1
     launch ceph-osd ceph-osd --conf "$CONF" -f -i 0

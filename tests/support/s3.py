@@ -86,7 +86,7 @@ def rgw_server() -> Iterator[S3Server]:
         yield S3Server(environment.pop("AWS_ENDPOINT_URL"), environment)
     finally:
         if not running:
-            subprocess.run([CEPH, "stop"], capture_output=True, check=False)
+            subprocess.run([CEPH, "wipe"], capture_output=True, check=False)
 
 
 @pytest.fixture
