@@ -78,11 +78,11 @@ class MappedSplit:
         rows = np.asarray(indices, np.int64)
         return Batch(
             inputs={
-                name: np.asarray(values[rows]).astype(self.input_types[name], copy=False)
+                name: values.take(rows, axis=0).astype(self.input_types[name], copy=False)
                 for name, values in self.inputs.items()
             },
-            labels=np.asarray(self.labels[rows]),
-            weights=None if self.weights is None else np.asarray(self.weights[rows]),
+            labels=self.labels.take(rows),
+            weights=None if self.weights is None else self.weights.take(rows),
             rows=rows,
         )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.s3 import S3Server
 
 from darwin_core.contracts import (
     ArtifactRef,
@@ -19,6 +20,7 @@ from darwin_core.contracts import (
     Snapshot,
     SplitProfile,
     StepName,
+    StorageOptions,
 )
 from darwin_core.data import map_split
 from darwin_core.errors import BindingError, DarwinError, DataError, ObjectNotFoundError, StepError
@@ -68,7 +70,7 @@ def data(tmp_path: Path) -> Path:
     return path
 
 
-def request(tmp_path: Path, reference: Path, train: Path | str, **changes: Any) -> FetchDataRequest:
+def request(tmp_path: Path, reference: Path | str, train: Path | str, **changes: Any) -> FetchDataRequest:
     fields = {
         "line": str(tmp_path / "line"),
         "run_id": "night-1",
@@ -234,3 +236,34 @@ def test_missing_objects_are_named(tmp_path: Path, reference: Path, data: Path) 
         fetched(request(tmp_path, tmp_path / "nowhere.keras", data), tmp_path)
     with pytest.raises(DataError, match=r"nowhere\.parquet"):
         fetched(request(tmp_path, reference, tmp_path / "nowhere.parquet"), tmp_path)
+
+
+def test_everything_may_lie_in_a_bucket(
+    tmp_path: Path, reference: Path, data: Path, s3_environment: S3Server, s3_bucket: str
+) -> None:
+    """Sources as a folder of parts in S3, the line in another folder of the bucket; twice the same snapshot."""
+    options = StorageOptions(endpoint_url=s3_environment.endpoint, region="us-east-1", path_style=True)
+    root = f"s3://{s3_bucket}"
+    store = open_store(root, options)
+    store.upload(data, f"{root}/rows/part-0.parquet")
+    store.upload(reference, f"{root}/reference.keras")
+    results = []
+    for run_id in ("night-1", "night-2"):
+        asked = request(
+            tmp_path, f"{root}/reference.keras", f"{root}/rows", line=f"{root}/line", run_id=run_id, storage=options
+        )
+        results.append(run_step(StepName.FETCH_DATA, asked, reporter=Reporter(), work_root=tmp_path / "work"))
+    first, second = (result for result in results if isinstance(result, FetchDataResult))
+    assert first.snapshot == second.snapshot
+    names = sorted(info.uri.rsplit("/snapshots/")[1].partition("/")[2] for info in store.list(f"{root}/line/snapshots"))
+    assert names == [
+        "reference.keras",
+        "sealed/test.parquet",
+        "snapshot.json",
+        "test_fingerprints.parquet",
+        "test_profile.json",
+        "train.parquet",
+        "train_fingerprints.parquet",
+        "train_profile.json",
+        "validation.parquet",
+    ]
