@@ -38,8 +38,14 @@ def demo_config(
     # a point from the estimate here, that of recall at the alert budget a little more. Half a point of margin could
     # not be proven even for a network that is exactly as good: the verdict would always be INSUFFICIENT_EVIDENCE. Two
     # points can be proven. A bank with a million test rows would keep the defaults of GateConfig.
+    # Likewise the alert rate: of some 650 alerts at the deployed threshold, a change by 5 % is 33 alerts.
     gate = GateConfig(
-        alert_budget=0.10, accuracy_margin=0.02, pr_auc_margin=0.02, recall_margin=0.02, calibration_rise=0.02
+        alert_budget=0.10,
+        accuracy_margin=0.02,
+        pr_auc_margin=0.02,
+        recall_margin=0.02,
+        alert_rate_change=0.15,
+        calibration_rise=0.02,
     )
     return CompactionConfig(
         line=str(line),
