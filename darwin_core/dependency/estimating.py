@@ -21,7 +21,7 @@ from darwin_core.dependency.selection import Selection, View, select
 from darwin_core.dependency.tracing import CallTrace
 from darwin_core.errors import RequestError
 from darwin_core.networks.macs import CallShapes, call_macs
-from darwin_core.networks.measuring import input_features, table_bytes, weight_width, weights_of
+from darwin_core.networks.measuring import input_features, weight_width, weights_of
 from darwin_core.networks.wiring import Shape
 
 
@@ -112,7 +112,7 @@ class CostEstimator:
             for tensor in (*traced.call.inputs, *traced.call.outputs)
         }
         self._per_channel, self._fixed = self._lengths.matrix()
-        self._constant_bytes = sum(table_bytes(operation) for operation in self._layers().values())
+        self._constant_bytes = sum(view.table_bytes[name] for name in self._layers())
 
     def estimate(self, widths: Mapping[str, int]) -> NetworkCost:
         """Cost at these widths."""

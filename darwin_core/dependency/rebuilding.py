@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from darwin_core.errors import NetworkError
 from darwin_core.networks.measuring import weights_of
@@ -85,13 +86,22 @@ def clone_operation(operation: keras.Operation, name: str, changes: Mapping[str,
 
 
 def _full_config(operation: keras.Operation) -> dict[str, Any]:
-    """The configuration, with the vocabulary that an adapted lookup keeps out of it."""
-    config = dict(operation.get_config())
+    """The configuration, with the vocabulary that an adapted lookup keeps out of it.
+
+    Initial values of a fixed shape (a matrix of word vectors, say) are left out: they would not fit a narrower layer,
+    and the weights are inherited anyway.
+    """
+    config = {key: _any_shape(key, value) for key, value in operation.get_config().items()}
     if "vocabulary" in config and config["vocabulary"] is None and operation.vocabulary_size():
         config["vocabulary"] = [_plain(entry) for entry in operation.get_vocabulary(include_special_tokens=False)]
         if not config["vocabulary"]:
             config["vocabulary"] = None
     return config
+
+
+def _any_shape(key: str, value: Any) -> Any:
+    constant = key.endswith("_initializer") and isinstance(value, dict) and value.get("class_name") == "Constant"
+    return "zeros" if constant and not np.isscalar(value["config"]["value"]) else value
 
 
 def _plain(entry: Any) -> Any:

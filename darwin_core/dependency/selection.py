@@ -13,6 +13,7 @@ from darwin_core.dependency.groups import DependencyGroup
 from darwin_core.dependency.ids import Ids, Mask
 from darwin_core.dependency.tracing import CallTrace, Trace
 from darwin_core.errors import NetworkError, RequestError
+from darwin_core.networks.measuring import table_bytes
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class View:
     def everything(self) -> Selection:
         """Keep all."""
         return Selection(self, np.ones(len(self.trace.ids.roots), dtype=bool))
+
+    @cached_property
+    def table_bytes(self) -> dict[str, int]:
+        """Bytes of each layer's lookup table; reading a large table takes a while."""
+        return {name: table_bytes(layer) for name, layer in self.trace.wiring.layers().items()}
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,13 @@ def _check_layer_config(kind: str, layer: str, arguments: dict[str, Any]) -> Non
             f"Layer '{layer}' ({kind}) would read its vocabulary from {arguments['vocabulary']!r} while loading.",
             hint="Give it the words themselves before saving: vocabulary=[...], or adapt() it.",
         )
+    activation = arguments.get("activation")
+    if isinstance(activation, dict) and "class_name" not in activation:
+        # The form in which Keras writes a lambda that was given as an activation.
+        raise UnsafeNetworkError(
+            f"Layer '{layer}' ({kind}) carries a Python function of its own as activation.",
+            hint="Replace it by a built-in activation or layer.",
+        )
     if arguments.get("data_format") == "channels_first":
         raise NetworkError(
             f"Layer '{layer}' ({kind}) has its channels first; only channels_last is supported.",

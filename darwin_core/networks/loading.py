@@ -36,7 +36,7 @@ def load_network(path: str | Path, *, allowed_layers: Sequence[type[Any]] = ()) 
         )
     except Exception as error:  # Keras raises whatever its layers raise on a configuration they do not like.
         raise NetworkError(
-            f"{path} cannot be loaded: {_first_line(error)}",
+            f"{path} cannot be loaded: {_last_line(error)}",
             hint=f"It was read with Keras {keras.__version__}; a file from a newer version may need that version.",
         ) from error
     if not isinstance(model, keras.Model):
@@ -56,6 +56,7 @@ def save_network(model: keras.Model, path: str | Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
+    """The innermost of the messages that Keras stacks up."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{lines[0]:.300}" if lines else type(error).__name__
+    return f"{lines[-1].removeprefix('Exception encountered: '):.300}" if lines else type(error).__name__

@@ -9,6 +9,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
+from darwin_core.networks.wiring import read_wiring
+
 
 @dataclass(frozen=True)
 class Specimen:
@@ -51,6 +54,14 @@ def sample(model: keras.Model, rows: int = 3) -> dict[str, np.ndarray]:
         else:
             found[tensor.name] = rng.uniform(-1, 1, shape).astype("float32")
     return found
+
+
+def run(model: keras.Model, rows: dict[str, np.ndarray]) -> np.ndarray:
+    """Outputs without building a graph function first."""
+    values = {item.name: as_tensor(item, rows[item.name]) for item in network_inputs(model)}
+    return keras.ops.convert_to_numpy(
+        keras.tree.flatten(model(as_structure(read_wiring(model), values), training=False))[0]
+    )
 
 
 def _net(body: Callable[[keras.KerasTensor], keras.KerasTensor], shape: tuple[int | None, ...]) -> keras.Model:
@@ -280,9 +291,10 @@ def shared_in_turn() -> keras.Model:
 
 
 def nested() -> keras.Model:
-    inner = keras.Sequential([keras.Input((4,)), layers.Dense(6, name="a"), layers.BatchNormalization()], name="inner")
+    stack = [keras.Input((4,)), layers.Dense(6, name="a"), layers.BatchNormalization(name="norm")]
+    inner = keras.Sequential(stack, name="inner")
     twice = keras.Input((6,), name="y")
-    block = keras.Model(twice, layers.ReLU()(layers.Dense(6, name="a")(twice)), name="block")
+    block = keras.Model(twice, layers.ReLU(name="relu")(layers.Dense(6, name="a")(twice)), name="block")
     return _net(lambda x: block(block(inner(x))), (4,))
 
 

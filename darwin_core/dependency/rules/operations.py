@@ -40,9 +40,14 @@ def unary(call: CallTracer) -> Channels:
     return call.inputs[0]
 
 
-@register_rule(*_types("Add", "Divide", "Maximum", "Minimum", "Multiply", "Power", "Subtract", "TrueDivide"))
-def binary(call: CallTracer) -> Channels | tuple[Channels, ...]:
-    """Two tensors, or a tensor and a constant; numpy's broadcasting aligns the last axes."""
+@register_rule(
+    *_types(
+        *("Add", "Divide", "Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot"),
+        *("LogicalOr", "Maximum", "Minimum", "Multiply", "NotEqual", "Power", "Subtract", "TrueDivide", "Where"),
+    )
+)
+def broadcast(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """Several tensors, or tensors and constants, value by value; numpy's broadcasting aligns the last axes."""
     args, kwargs = call.trace.call.arguments
     constants = [leaf for leaf in keras.tree.flatten([args, kwargs]) if np.ndim(leaf) > 0 and np.size(leaf) > 1]
     if constants:

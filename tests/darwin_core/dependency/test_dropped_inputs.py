@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from keras import layers
 from support.surgery import random_keep
-from support.zoo import SPECIMENS, sample, unlike
+from support.zoo import SPECIMENS, run, sample, unlike
 
 from darwin_core.dependency import analyse, estimate_cost, narrow
 from darwin_core.errors import NetworkError, RequestError
-from darwin_core.networks import Predictor, measure_cost
+from darwin_core.networks import measure_cost
 
 
 def _inputs(*names: str, width: int = 1) -> list[keras.KerasTensor]:
@@ -39,7 +39,7 @@ def test_every_column_can_go_and_the_cost_is_known_before() -> None:
         widths = {name: len(kept) for name, kept in keep.items()}
         assert measure_cost(small) == estimate_cost(graph, widths, dropped_inputs=dropped)
         assert measure_cost(small).input_features == 4 - len(dropped)
-        assert Predictor(small)(sample(model)).shape == (3, 1)
+        assert run(small, sample(model)).shape == (3, 1)
 
 
 def test_the_other_columns_keep_their_part_of_the_function() -> None:
@@ -48,7 +48,7 @@ def test_the_other_columns_keep_their_part_of_the_function() -> None:
     model.get_layer("word").bias.assign([0.0, 0.0, 0.0])
     rows = sample(model) | {"a": np.zeros((3, 1), "float32")}
     small = narrow(model, {}, dropped_inputs=["a"])
-    np.testing.assert_allclose(Predictor(small)(rows), Predictor(model)(rows), rtol=1e-5)
+    np.testing.assert_allclose(run(small, rows), run(model, rows), rtol=1e-5)
 
 
 def test_a_sum_with_one_branch_left_hands_it_on() -> None:

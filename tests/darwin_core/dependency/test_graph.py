@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from support.zoo import SPECIMENS, sample, unlike
+from support.zoo import SPECIMENS, run, sample, unlike
 
 from darwin_core.dependency import CallTracer, Channels, analyse, narrow, register_rule, tracing
 from darwin_core.errors import NetworkError, RequestError
-from darwin_core.networks import Predictor, measure_cost
+from darwin_core.networks import measure_cost
 
 
 def test_summaries_name_producers_and_consumers() -> None:
@@ -70,7 +70,7 @@ def test_narrowing_a_nested_network_uses_its_present_weights() -> None:
     graph = analyse(model)
     unlike(model, 99)
     rows = sample(model)
-    np.testing.assert_array_equal(Predictor(narrow(model, {}, graph=graph))(rows), Predictor(model)(rows))
+    np.testing.assert_array_equal(run(narrow(model, {}, graph=graph), rows), run(model, rows))
 
 
 def test_names_that_clash_between_networks_stay_apart() -> None:
@@ -82,7 +82,7 @@ def test_a_graph_of_another_network_is_not_used() -> None:
     first, second = SPECIMENS["mlp"].make(), unlike(SPECIMENS["mlp"].make(), 1)
     small = narrow(second, {}, graph=analyse(first))
     rows = sample(second)
-    np.testing.assert_array_equal(Predictor(small)(rows), Predictor(second)(rows))
+    np.testing.assert_array_equal(run(small, rows), run(second, rows))
 
 
 def test_a_shared_reshape_takes_the_width_of_each_call() -> None:
@@ -92,7 +92,7 @@ def test_a_shared_reshape_takes_the_width_of_each_call() -> None:
     model = unlike(keras.Model(x, layers.Dense(2)(layers.Flatten()(joined))), 4)
     small = narrow(model, {"a": [0, 1], "b": [2, 3, 4]})
     assert {layer.name for layer in small.layers} >= {"line", "line_2"}
-    np.testing.assert_array_equal(Predictor(narrow(model, {}))(sample(model)), Predictor(model)(sample(model)))
+    np.testing.assert_array_equal(run(narrow(model, {}), sample(model)), run(model, sample(model)))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,14 @@ def test_a_rule_for_an_own_layer_can_be_registered() -> None:
         np.testing.assert_array_equal(small.get_layer("scale").factor, model.get_layer("scale").factor.numpy()[[1, 3]])
     finally:
         del tracing._RULES[Scale]
+
+
+def test_initial_values_of_a_fixed_shape_do_not_hinder() -> None:
+    x = keras.Input((3,), dtype="int32", name="x")
+    vectors = np.arange(20.0).reshape(5, 4)
+    embedded = layers.Embedding(5, 4, embeddings_initializer=keras.initializers.Constant(vectors), name="a")(x)
+    small = narrow(keras.Model(x, layers.Dense(2)(layers.Flatten()(embedded))), {"a": [0, 2]})
+    np.testing.assert_array_equal(small.get_layer("a").embeddings, vectors[:, [0, 2]])
 
 
 def test_quantised_weights_are_left_alone() -> None:

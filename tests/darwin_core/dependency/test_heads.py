@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from support.zoo import SPECIMENS, unlike
+from support.zoo import SPECIMENS, run, unlike
 
 from darwin_core.contracts import HeadKind
 from darwin_core.dependency import analyse, estimate_cost, narrow
-from darwin_core.networks import Predictor, measure_cost
+from darwin_core.networks import measure_cost
 
 
 def test_a_constant_map_gives_the_same_output() -> None:
@@ -20,7 +20,7 @@ def test_a_constant_map_gives_the_same_output() -> None:
     pooled = narrow(model, {}, head=HeadKind.GLOBAL_POOLING)
     assert isinstance(pooled.get_layer("global_average_pooling_1"), layers.GlobalAveragePooling2D)
     rows = {"x": np.broadcast_to(np.random.default_rng(0).normal(size=(5, 1, 1, 3)), (5, 4, 4, 3))}
-    np.testing.assert_allclose(Predictor(pooled)(rows), Predictor(model)(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(run(pooled, rows), run(model, rows), rtol=1e-4, atol=1e-5)
 
 
 def test_weights_are_summed_over_positions_of_kept_channels() -> None:

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from keras import layers
 from support.surgery import random_keep, silence
-from support.zoo import sample, unlike
+from support.zoo import run, sample, unlike
 
 from darwin_core.contracts import HeadKind
 from darwin_core.dependency import analyse, estimate_cost, narrow
-from darwin_core.networks import Predictor, measure_cost
+from darwin_core.networks import measure_cost
 
 Body = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 
@@ -100,13 +100,13 @@ def test_any_network(blocks: list[tuple[Body, int]], head: Callable[..., keras.K
     model = unlike(keras.Model(inputs, layers.Dense(2)(head(x))), seed)
     graph = analyse(model)
     rows = sample(model)
-    assert np.array_equal(Predictor(narrow(model, {}, graph=graph))(rows), Predictor(model)(rows))
+    assert np.array_equal(run(narrow(model, {}, graph=graph), rows), run(model, rows))
 
     keep = random_keep(graph, seed)
     widths = {name: len(kept) for name, kept in keep.items()}
     silence(model, graph, keep)
     small = narrow(model, keep, graph=graph)
-    before, after = Predictor(model)(rows), Predictor(small)(rows)
+    before, after = run(model, rows), run(small, rows)
     np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4 * max(1.0, np.abs(before).max()))
     assert measure_cost(small) == estimate_cost(graph, widths)
     if HeadKind.GLOBAL_POOLING in graph.heads:

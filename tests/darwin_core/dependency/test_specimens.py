@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.surgery import random_keep, silence
-from support.zoo import SPECIMENS, sample
+from support.zoo import SPECIMENS, run, sample
 
 from darwin_core.dependency import analyse, estimate_cost, magnitude_importance, narrow, uniform_widths
-from darwin_core.networks import Predictor, load_network, measure_cost, save_network
+from darwin_core.networks import load_network, measure_cost, save_network
 
 
 @pytest.fixture(params=SPECIMENS, scope="module")
@@ -29,7 +29,7 @@ def test_groups_and_frozen_layers(specimen: str) -> None:
 def test_keeping_everything_changes_nothing(specimen: str) -> None:
     model = SPECIMENS[specimen].make()
     inputs, same = sample(model), narrow(model, {})
-    assert np.array_equal(Predictor(model)(inputs), Predictor(same)(inputs))
+    assert np.array_equal(run(model, inputs), run(same, inputs))
     assert measure_cost(same) == measure_cost(model)
     assert {item.name for item in same.inputs} == {item.name for item in model.inputs}
     assert same.name == model.name
@@ -45,7 +45,7 @@ def test_removing_silent_channels_changes_nothing(specimen: str) -> None:
         silence(model, graph, keep)
         inputs = sample(model)
         small = narrow(model, keep, graph=graph)
-        np.testing.assert_allclose(Predictor(small)(inputs), Predictor(model)(inputs), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(run(small, inputs), run(model, inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_cost_is_known_before_and_groups_survive(specimen: str) -> None:
@@ -70,5 +70,5 @@ def test_a_narrowed_network_is_a_plain_keras_file(specimen: str, tmp_path: Path)
     save_network(small, tmp_path / "small.keras")
     inputs = sample(model)
     loaded = load_network(tmp_path / "small.keras")
-    np.testing.assert_array_equal(Predictor(loaded)(inputs), Predictor(small)(inputs))
+    np.testing.assert_array_equal(run(loaded, inputs), run(small, inputs))
     assert measure_cost(loaded) == measure_cost(small)
