@@ -8,7 +8,7 @@ import numpy as np
 
 from darwin_core.contracts import CurvePoint, GateConfig, SliceMetrics, Task
 from darwin_core.evaluation.alerts import Flags, alerted, deployed_threshold, missed_rows, overlap
-from darwin_core.evaluation.calibration import fit_logistic, slope_ratio_bounds
+from darwin_core.evaluation.calibration import align_scales, fit_logistic, slope_ratio_bounds
 from darwin_core.evaluation.cases import Answers, Slice
 from darwin_core.evaluation.checks import Slopes
 from darwin_core.evaluation.comparison import Comparison, compare
@@ -194,16 +194,18 @@ class Assessor:
         """What mapping the candidate's scores to the reference's scale would change (Q7). Decides nothing."""
         if reference.validation is None or candidate.validation is None:
             return ""
-        fit = fit_logistic(candidate.validation.scores, reference.validation.scores)
-        if fit is None or fit.slope <= 0:
+        found = align_scales(
+            candidate.validation.scores, reference.validation.scores, alert_budget=self._gate.alert_budget
+        )
+        if found is None:
             return ""
-        mapped = fit.apply(candidate.test.scores)
+        mapped = found.apply(candidate.test.scores)
         rate = float((mapped >= threshold).mean())
         error = expected_calibration_error(np.asarray(self._holdout.cases.labels) != 0, mapped)
         return (
-            f"A score map fitted on the validation rows (log-odds times {fit.slope:.3f} plus {fit.intercept:+.3f}) "
-            f"would bring the alert rate to {rate:.4f} and the calibration error to {error:.4f}; it is not part of the "
-            "network, so the verdict does not count on it."
+            f"A score map that aligns median and alerts on the validation rows (log-odds times {found.slope:.3f} plus "
+            f"{found.intercept:+.3f}) would bring the alert rate to {rate:.4f} and the calibration error to "
+            f"{error:.4f}; it is not part of the network, so the verdict does not count on it."
         )
 
 

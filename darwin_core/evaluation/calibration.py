@@ -2,7 +2,10 @@
 
 The slope is that of logistic recalibration (D. R. Cox, "Two further applications of a model for binary regression",
 Biometrika 45, 1958): fit ``logit P(y = 1) = intercept + slope * logit(score)``. 1 is right, below 1 the scores boast.
-The same fit with another network's scores in place of the labels is Platt's map between their scales.
+
+Between two networks' scales, :func:`align_scales` finds the affine map of the log-odds under which a threshold keeps
+its meaning: same median, same share of alerts. A regression of one on the other (Platt's map) would not do: it shrinks
+towards the mean and takes alerts away in the tail, where the threshold lies.
 """
 
 from __future__ import annotations
@@ -22,6 +25,19 @@ _SINGULAR = 1e12  # condition number: scores are constant, or separate the class
 
 
 @dataclass(frozen=True)
+class ScoreMap:
+    """``intercept + slope * logit(score)``: what scaling and shifting a network's last layer does to its scores."""
+
+    intercept: float
+    slope: float
+
+    def apply(self, scores: ArrayLike) -> Floats:
+        """Map scores, shape (n,). Monotone for a positive slope, so no ranking changes."""
+        mapped: Floats = _sigmoid(self.intercept + self.slope * _logit(scores))
+        return mapped
+
+
+@dataclass(frozen=True)
 class LogisticFit:
     """A fitted ``intercept + slope * logit(score)``.
 
@@ -32,11 +48,6 @@ class LogisticFit:
     intercept: float
     slope: float
     influence: Floats
-
-    def apply(self, scores: ArrayLike) -> Floats:
-        """Map scores, shape (n,), to the scale the fit was made for. Monotone for a positive slope."""
-        mapped: Floats = _sigmoid(self.intercept + self.slope * _logit(scores))
-        return mapped
 
     def slope_bounds(self, *, confidence: float, clusters: NDArray[np.int64] | None = None) -> Interval:
         """One-sided bounds of the slope, from the sandwich variance."""
@@ -74,6 +85,25 @@ def fit_logistic(scores: ArrayLike, target: ArrayLike, weights: ArrayLike | None
             step = step / 2  # Newton overshoots where the curve is flat
         beta, loss = beta + step, lower
     return None
+
+
+def align_scales(scores: ArrayLike, wanted: ArrayLike, *, alert_budget: float) -> ScoreMap | None:
+    """The map of ``scores`` to the scale of ``wanted`` that keeps the median and the share of alerts.
+
+    Args:
+        scores: Probabilities of one network, shape (n,).
+        wanted: Probabilities of the network whose thresholds are deployed, on the same rows, shape (n,).
+        alert_budget: Share of the rows that the deployed threshold alerts.
+
+    Returns:
+        The map, or None where the scores between median and threshold are all equal.
+    """
+    at = [0.5, 1 - alert_budget] if alert_budget != 0.5 else [0.25, 0.5]
+    own, other = np.quantile(_logit(scores), at), np.quantile(_logit(wanted), at)
+    if own[1] <= own[0] or other[1] <= other[0]:
+        return None
+    slope = float((other[1] - other[0]) / (own[1] - own[0]))
+    return ScoreMap(intercept=float(other[1] - slope * own[1]), slope=slope)
 
 
 def slope_ratio_bounds(

@@ -7,6 +7,8 @@ the ledger before the first sealed row is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,13 +24,13 @@ from darwin_core.contracts import (
     Verdict,
     VerdictDocument,
 )
-from darwin_core.data import map_split
+from darwin_core.data import MappedSplit, map_split
 from darwin_core.evaluation.assessment import Assessment, Assessor, Scored, draw_curves
 from darwin_core.evaluation.cases import Answers
 from darwin_core.evaluation.evidence import write_evidence
 from darwin_core.evaluation.figures import flat_figures
 from darwin_core.evaluation.gate import combine, holdout_check, quality_checks
-from darwin_core.evaluation.holdout import read_holdout
+from darwin_core.evaluation.holdout import Holdout, read_holdout
 from darwin_core.evaluation.requirements import requirement_checks
 from darwin_core.evaluation.scoring import not_finite, score_split
 from darwin_core.evaluation.serving import serving_check
@@ -49,7 +51,7 @@ def run(request: EvaluateRequest, context: StepContext) -> dict[str, Any]:
     pointer = read_pointer(context.store, context.line, PointerName.CHAMPION)
     case = open_case(request, context, pointer)
     look = _record_look(request, context, case.snapshot.test.data.sha256)
-    return _Evaluator(request, context, case, look).run()
+    return _Evaluator(request, context, case, _open_holdout(context, case)).run(look)
 
 
 def _record_look(request: EvaluateRequest, context: StepContext, holdout: str) -> int:
@@ -70,30 +72,42 @@ def _record_look(request: EvaluateRequest, context: StepContext, holdout: str) -
     return holdout_looks(context.store, context.line, holdout)
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """The sealed rows and every network's scores on them; scores on the validation rows beside them."""
+
+    split: MappedSplit
+    holdout: Holdout
+    test: Mapping[str, Any]
+    validation: Mapping[str, Any]
+
+
+def _open_holdout(context: StepContext, case: OpenCase) -> _Opened:
+    networks, reporter, folder = case.networks, context.reporter, context.workdir / "scores"
+    sealed = context.fetch(case.snapshot.test.data)
+    split = map_split(sealed, case.snapshot, networks.reference.inputs, context.cache_dir, reporter)
+    return _Opened(
+        split=split,
+        holdout=read_holdout(sealed, case.snapshot, split),
+        test={one.name: score_split(one, split, folder, "test", reporter) for one in networks.all()},
+        validation={
+            one.name: score_split(one, case.validation, folder, "validation", reporter)
+            for one in (networks.reference, networks.candidate)
+        },
+    )
+
+
 class _Evaluator:
-    """What happens after the hold-out is open."""
+    """What happens after the hold-out is open: measure, judge, store."""
 
-    def __init__(self, request: EvaluateRequest, context: StepContext, case: OpenCase, look: int) -> None:
-        self._request, self._context, self._case, self._look = request, context, case, look
-        self._task = case.networks.reference.kind.task
-        sealed = context.fetch(case.snapshot.test.data)
-        self._split = map_split(
-            sealed, case.snapshot, case.networks.reference.inputs, context.cache_dir, context.reporter
-        )
-        self._holdout = read_holdout(sealed, case.snapshot, self._split)
-        folder = context.workdir / "scores"
-        self._scores = {
-            one.name: score_split(one, self._split, folder, "test", context.reporter) for one in case.networks.all()
-        }
-        self._validation = {
-            one.name: score_split(one, case.validation, folder, "validation", context.reporter)
-            for one in (case.networks.reference, case.networks.candidate)
-        }
-        self._no_number = {name: not_finite(scores) for name, scores in self._scores.items()}
-        self._answers = {name: Answers.from_scores(self._task, scores) for name, scores in self._scores.items()}
+    def __init__(self, request: EvaluateRequest, context: StepContext, case: OpenCase, opened: _Opened) -> None:
+        self._request, self._context, self._case, self._opened = request, context, case, opened
+        self._holdout, self._task = opened.holdout, case.networks.reference.kind.task
+        self._no_number = {name: not_finite(scores) for name, scores in opened.test.items()}
+        self._answers = {name: Answers.from_scores(self._task, scores) for name, scores in opened.test.items()}
 
-    def run(self) -> dict[str, Any]:
-        """Measure, judge, store."""
+    def run(self, look: int) -> dict[str, Any]:
+        """The fields of EvaluateResult. ``look`` is the number of this look at the hold-out."""
         request, case = self._request, self._case
         assessor = Assessor(self._task, self._holdout, request.gate, self._context.reporter)
         assessment = assessor.assess(self._scored("reference"), self._scored("candidate"), self._champion())
@@ -106,14 +120,13 @@ class _Evaluator:
         checks = (
             *quality_checks(assessment.measurements, request.gate),
             *self._champion_check(),
-            holdout_check(self._look, request.gate),
+            holdout_check(look, request.gate),
             self._serving_check(),
             *requirements,
         )
         verdict, reasons = combine(checks)
-        opinion = ask_tfma(
-            request, self._context, self._task, self._holdout, self._scores, assessment.measurements.slices
-        )
+        slices = assessment.measurements.slices
+        opinion = ask_tfma(request, self._context, self._task, self._holdout, self._opened.test, slices)
         evaluation = self._evaluation(assessment, opinion)
         document = VerdictDocument(
             verdict=verdict,
@@ -127,13 +140,13 @@ class _Evaluator:
             reference_cost=case.costs["reference"],
             candidate_cost=case.costs["candidate"],
             holdout_sha256=case.snapshot.test.data.sha256,
-            look=self._look,
+            look=look,
             gate=request.gate,
         )
         return self._store(evaluation, document, assessment)
 
     def _scored(self, name: str) -> Scored:
-        return Scored(self._answers[name], Answers.from_scores(self._task, self._validation[name]))
+        return Scored(self._answers[name], Answers.from_scores(self._task, self._opened.validation[name]))
 
     def _champion(self) -> Scored | None:
         return Scored(self._answers["champion"]) if "champion" in self._answers else None
@@ -153,15 +166,23 @@ class _Evaluator:
         ]
 
     def _serving_check(self) -> Check:
-        networks, search = self._case.networks, self._case.search
-        chosen = next((one for one in search.candidates if one.candidate_id == search.chosen), search.reference)
+        networks = self._case.networks
         return serving_check(
             networks.reference,
             networks.candidate,
-            self._split,
-            dropped_inputs=chosen.genome.dropped_inputs,
+            self._opened.split,
+            dropped_inputs=self._dropped_inputs(),
             not_finite_rows=int((self._no_number["candidate"] & ~self._no_number["reference"]).sum()),
         )
+
+    def _dropped_inputs(self) -> tuple[str, ...]:
+        """What the search dropped on purpose; nothing where its record speaks of another network."""
+        search = self._case.search
+        for one in search.candidates:
+            known = one.network is None or one.network.sha256 == self._request.candidate.sha256
+            if one.candidate_id == search.chosen and known:
+                return one.genome.dropped_inputs
+        return ()
 
     def _evaluation(self, assessment: Assessment, opinion: SecondOpinion) -> Evaluation:
         measured, classes = assessment.measurements, self._case.snapshot.classes

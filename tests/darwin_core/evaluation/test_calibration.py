@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from darwin_core.evaluation.calibration import fit_logistic, slope_ratio_bounds
+from darwin_core.evaluation.calibration import align_scales, fit_logistic, slope_ratio_bounds
 
 
 def sigmoid(values):
@@ -57,10 +57,27 @@ def test_clusters_widen_the_bounds():
     assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(10), rel=1e-6)
 
 
-def test_the_map_between_scales_undoes_a_stretch():
+def test_aligned_scales_undo_a_stretch():
     _, scores = boasting(np.random.default_rng(4), 500, 1.0)
     stretched = sigmoid(2 * logit(scores) + 0.5)
-    assert fit_logistic(stretched, scores).apply(stretched) == pytest.approx(scores, abs=1e-6)
+    found = align_scales(stretched, scores, alert_budget=0.1)
+    assert (found.slope, found.intercept) == pytest.approx((0.5, -0.25))
+    assert found.apply(stretched) == pytest.approx(scores, abs=1e-6)
+
+
+def test_aligned_scales_keep_the_share_of_alerts_where_a_regression_loses_it():
+    rng = np.random.default_rng(6)
+    _, wanted = boasting(rng, 20_000, 1.0)
+    noisy = sigmoid(logit(wanted) + rng.normal(size=20_000))
+    found = align_scales(noisy, wanted, alert_budget=0.1)
+    threshold = np.quantile(wanted, 0.9)
+    assert (found.apply(noisy) >= threshold).mean() == pytest.approx(0.1, abs=1e-3)
+    regression = fit_logistic(noisy, wanted)
+    assert (sigmoid(regression.intercept + regression.slope * logit(noisy)) >= threshold).mean() < 0.085
+
+
+def test_constant_scores_cannot_be_aligned():
+    assert align_scales(np.full(9, 0.4), np.linspace(0.1, 0.9, 9), alert_budget=0.1) is None
 
 
 @pytest.mark.parametrize(
