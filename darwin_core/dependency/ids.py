@@ -73,6 +73,11 @@ class IdSpace:
             if root_a != root_b:
                 self._parents[max(root_a, root_b)] = min(root_a, root_b)
 
+    def couple_rows(self, rows: Ids) -> None:
+        """All rows of a matrix of ids go together, position by position."""
+        for row in rows[1:]:
+            self.couple(rows[0], row)
+
     def freeze(self, ids: Ids, reason: str) -> None:
         """These positions always stay."""
         self._frozen.append((ids, reason))

@@ -24,11 +24,6 @@ class View:
     groups: Mapping[str, DependencyGroup]
 
     @cached_property
-    def everything(self) -> Selection:
-        """Keep all."""
-        return Selection(self, np.ones(len(self.trace.ids.roots), dtype=bool))
-
-    @cached_property
     def table_bytes(self) -> dict[str, int]:
         """Bytes of each layer's lookup table; reading a large table takes a while."""
         return {name: table_bytes(layer) for name, layer in self.trace.wiring.layers().items()}

@@ -35,22 +35,15 @@ def _couple_groups(call: CallTracer, source: Ids, filters: Ids) -> Ids:
     width = min(inputs.shape[1], outputs.shape[1])
     if groups > width or width == 1:
         for block in (inputs, outputs):
-            _couple_all(call, block.T)
+            call.ids.couple_rows(block.T)
         call.ids.couple(inputs[:, 0], outputs[:, 0])
-        first = inputs[:, 0]
-        call.resize(groups=first)
+        call.resize(groups=inputs[:, 0])
         # The axis covers one group's inputs, whose number stays; fixed ids say so.
         return call.fixed(inputs.shape[1], "a group of a grouped convolution is kept or removed as one")
     for block in (inputs, outputs):
-        _couple_all(call, block)
+        call.ids.couple_rows(block)
     shared: Ids = inputs[0]
     return shared
-
-
-def _couple_all(call: CallTracer, rows: Ids) -> None:
-    """Couple all rows position by position."""
-    for row in rows[1:]:
-        call.ids.couple(rows[0], row)
 
 
 @register_rule(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)

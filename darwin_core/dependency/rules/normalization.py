@@ -52,9 +52,7 @@ def group_normalization(call: CallTracer) -> Channels:
     width = len(ids) // groups
     if groups > 1 and width > 1:
         block = ids.reshape(groups, width)
-        rows = block.T if groups >= width else block
-        for row in rows[1:]:
-            call.ids.couple(rows[0], row)
+        call.ids.couple_rows(block.T if groups >= width else block)
     if layer.groups != -1 and groups > 1 and groups >= width:
         call.resize(groups=ids[::width])
     call.weight(layer.gamma, ids)

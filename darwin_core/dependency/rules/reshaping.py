@@ -66,8 +66,7 @@ def rearranged(call: CallTracer) -> Channels | None:
         if (rows == rows[0]).all():
             return Channels(axis + 1, rows[0].copy())
     rows = grid.reshape(-1, grid.shape[-1])
-    for row in rows[1:]:
-        call.ids.couple(rows[0], row)
+    call.ids.couple_rows(rows)
     return Channels(grid.ndim, call.ids.merged(list(rows)))
 
 
