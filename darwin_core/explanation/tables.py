@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from darwin_core.contracts import FeatureAttribution, RowExplanation
+from darwin_core.errors import NetworkError
 from darwin_core.explanation.attribution import Attribution, FeatureMap, SampledShapley
 from darwin_core.explanation.attribution.base import Floats, Targets
 from darwin_core.explanation.attribution.features import take
+from darwin_core.explanation.attribution.shapley import walk_length
 from darwin_core.explanation.counterfactuals import SingleChange
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.examples import telling_rows
@@ -59,7 +61,7 @@ class TableExplanation:
 def explain_table(subject: Subject, rows: int, reporter: Reporter) -> TableExplanation:
     """Attribute scores of validation rows to raw columns, for both networks.
 
-    The same rows, background rows, permutations and target classes serve both networks, so that differences are theirs.
+    The same rows, background rows and target classes serve both networks, so that differences are theirs.
 
     Args:
         subject: Networks and data.
@@ -69,10 +71,9 @@ def explain_table(subject: Subject, rows: int, reporter: Reporter) -> TableExpla
     features = FeatureMap.of(subject.bound)
     scored = score_rows(subject, reporter)
     rule = decision_rule(subject, scored.candidate)
-    rows, pairs = _effort(min(rows, len(scored.rows)), len(features))
-    drawn = np.sort(subject.rng(2).choice(len(scored.rows), rows, replace=False))
+    both = _Comparison(subject, features, scored, rule, min(rows, len(scored.rows)))
+    drawn = np.sort(subject.rng(2).permutation(len(scored.rows))[: both.rows])
     telling = telling_rows(rule, scored.candidate, scored.reference)
-    both = _Comparison(subject, features, scored, rule, pairs)
     reference, candidate = both.attribute(np.concatenate([drawn, telling]), reporter)
     count = len(drawn)
     return TableExplanation(
@@ -112,20 +113,28 @@ class _Comparison:
     """Both networks on the same rows."""
 
     def __init__(
-        self, subject: Subject, features: FeatureMap, scored: ScoredRows, rule: DecisionRule, pairs: int
+        self, subject: Subject, features: FeatureMap, scored: ScoredRows, rule: DecisionRule, rows: int
     ) -> None:
         self._subject = subject
         self._features = features
         self._scored = scored
         self._rule = rule
-        self._pairs = pairs
         drawn = subject.rng(3).permutation(subject.train.rows)[:USUAL_ROWS]
         self._usual = subject.train.take(drawn).inputs
         self._background = self._finite_background()
+        per_pair = 2 * walk_length(features, take(self._usual, slice(BACKGROUND_ROWS, None)), self._background)
+        self._pairs = int(np.clip(MAX_EVALUATIONS / (max(rows, 1) * per_pair), 1, MAX_PAIRS))
+        self.rows = max(1, min(rows, int(MAX_EVALUATIONS / (self._pairs * per_pair))))
+        """Rows to draw: as many as asked for, where that keeps within MAX_EVALUATIONS."""
 
     def _finite_background(self) -> dict[str, NDArray[Any]]:
         drawn = take(self._usual, slice(0, 8 * BACKGROUND_ROWS))
         usable = has_score(self._subject.reference.scores(drawn), self._subject.candidate.scores(drawn))
+        if not usable.any():
+            raise NetworkError(
+                f"None of {len(usable)} training rows gets a finite score from both networks.",
+                hint="Look for missing values that the network does not handle.",
+            )
         return take(drawn, np.flatnonzero(usable)[:BACKGROUND_ROWS])
 
     @property
@@ -174,13 +183,6 @@ class _Comparison:
 
     def _sampler(self, features: FeatureMap) -> SampledShapley:
         return SampledShapley(features, self._background, pairs=self._pairs, seed=self._subject.seed)
-
-
-def _effort(rows: int, columns: int) -> tuple[int, int]:
-    """Rows and pairs of permutations that keep within MAX_EVALUATIONS."""
-    per_pair = 2 * max(columns, 1)
-    pairs = int(np.clip(MAX_EVALUATIONS // (rows * per_pair), 1, MAX_PAIRS))
-    return max(min(rows, MAX_EVALUATIONS // (pairs * per_pair)), 1), pairs
 
 
 def _widened(attribution: Attribution, read: FeatureMap, every: FeatureMap) -> Attribution:

@@ -27,7 +27,8 @@ from darwin_core.explanation.attribution.base import Attribution, Attributor, Fl
 from darwin_core.explanation.attribution.features import FeatureMap, count_rows, take
 from darwin_core.progress import Tracker
 
-_CHUNK_CELLS = 2_000_000
+_CHUNK_CELLS = 4_000_000
+_PROBED_ROWS = 64
 
 
 class SampledShapley(Attributor):
@@ -60,7 +61,8 @@ class SampledShapley(Attributor):
         rows = count_rows(inputs)
         inputs = {name: inputs[name] for name in self._background}
         scores = scorer(inputs, targets)
-        step = max(1, _CHUNK_CELLS // (2 * self._pairs * len(self._features) ** 2))
+        per_walk = walk_length(self._features, inputs, self._background)
+        step = max(1, int(_CHUNK_CELLS / (2 * self._pairs * len(self._features) * per_walk)))
         values, base = np.empty((rows, len(self._features))), np.empty(rows)
         for start in range(0, rows, step):
             part = slice(start, min(start + step, rows))
@@ -118,6 +120,15 @@ class SampledShapley(Attributor):
     ) -> Floats:
         mixed = self._features.mix(take(inputs, owners), take(self._background, starts), from_row)
         return scorer(mixed, None if targets is None else targets[owners])
+
+
+def walk_length(features: FeatureMap, inputs: Inputs, background: Inputs) -> float:
+    """Columns in which a row and a background row typically differ: the evaluations that one walk costs; at least 1."""
+    count = min(count_rows(inputs), count_rows(background), _PROBED_ROWS)
+    if not count:
+        return 1.0
+    differing = features.differing(take(inputs, slice(0, count)), take(background, slice(0, count)))
+    return max(1.0, float(differing.sum(axis=1).mean()))
 
 
 @dataclass(frozen=True)
