@@ -84,6 +84,7 @@ def demo(
     from darwin_core.demo.nights import next_night, run_night
 
     reporter = default_reporter(quiet=quiet)
+    output = output.absolute()
     reporter.message(f"Night {next_night(output)} of the demo; everything is written below {output}")
     print_summary(run_night(output, reporter=reporter, seed=seed), as_json=as_json)
 
@@ -129,8 +130,8 @@ def compact(
     """
     with _option_errors():
         config = CompactionConfig(
-            line=output,
-            reference=reference,
+            line=_absolute(output),
+            reference=_absolute(reference),
             train=DataSource.parse(train),
             validation=DataSource.parse(validation) if validation else None,
             test=DataSource.parse(test) if test else None,
@@ -264,6 +265,11 @@ def schema(
     else:
         raise RequestError(f"There is no contract {name!r}.", hint=f"Known: {', '.join(sorted(known))}.")
     print(json.dumps(document, indent=2))  # noqa: T201 - the answer itself
+
+
+def _absolute(uri: str) -> str:
+    """Local paths made absolute, so that what is recorded stays true in another working folder."""
+    return uri if "://" in uri else str(Path(uri).absolute())
 
 
 @contextmanager

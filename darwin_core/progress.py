@@ -9,8 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 logger = logging.getLogger("darwin")
 
@@ -31,7 +39,7 @@ class Reporter:
     """Where progress goes. This base says nothing (``--quiet``)."""
 
     @contextmanager
-    def track(self, title: str, total: float | None = None) -> Iterator[Tracker]:
+    def track(self, title: str, total: float | None = None) -> Iterator[Tracker]:  # noqa: ARG002 - says nothing
         """Show one long piece of work while the block runs."""
         yield Tracker()
 
@@ -89,7 +97,7 @@ class _BarTracker(Tracker):
 
 
 class BarReporter(Reporter):
-    """Live bars on a terminal. The estimate comes from the work done so far, so it is honest from the second tick on."""
+    """Live bars on a terminal. The estimate comes from the work done so far: honest from the second tick on."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

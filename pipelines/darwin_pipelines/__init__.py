@@ -1,0 +1,1 @@
+"""Ready pipelines for Kubeflow and Airflow."""

@@ -1,4 +1,4 @@
-"""What a module drags in, seen from a fresh interpreter: static import rules miss an eager import in a parent package."""
+"""What a module drags in, seen from a fresh interpreter: static rules miss an eager import in a parent package."""
 
 import json
 import subprocess
