@@ -35,21 +35,19 @@ class IntervalScale:
 
     @classmethod
     def around(cls, intervals: Iterable[Interval]) -> IntervalScale:
-        """The range that holds every finite bound, margin and zero; one wild interval must not flatten the rest.
+        """The range that shows most: one wild interval or a distant margin must not flatten the rest.
 
-        A bound further out than eight times the median reach is cut off and drawn as an open end.
+        A bound further out than four times the median reach is cut off and drawn as an open end; a margin further out
+        than three times everything else is not drawn.
         """
-        values = [0.0]
-        reaches = []
-        for interval in intervals:
-            parts = [v for v in (interval.value, interval.low, interval.high) if v is not None and is_finite(v)]
-            if parts:
-                reaches.append(max(abs(part) for part in parts))
-            values += parts
-            if interval.margin is not None and is_finite(interval.margin):
-                values.append(interval.margin)
-        limit = 8 * sorted(reaches)[len(reaches) // 2] if reaches else 0.0
-        kept = [value for value in values if abs(value) <= limit] or [0.0]
+        intervals = list(intervals)
+        parts = [[v for v in (i.value, i.low, i.high) if v is not None and is_finite(v)] for i in intervals]
+        reaches = sorted(max(abs(value) for value in values) for values in parts if values)
+        limit = 4 * reaches[len(reaches) // 2] if reaches else 0.0
+        kept = [0.0, *(value for values in parts for value in values if abs(value) <= limit)]
+        furthest = max(abs(value) for value in kept)
+        margins = [i.margin for i in intervals if i.margin is not None and is_finite(i.margin)]
+        kept += [margin for margin in margins if abs(margin) <= 3 * furthest or not furthest]
         low, high = min(kept), max(kept)
         room = 0.06 * (high - low) or 1e-3
         return cls(low - room, high + room)
@@ -58,7 +56,7 @@ class IntervalScale:
         """One row's figure."""
         at = Scale(self.low, self.high, _INSET, 1 - _INSET)
         marks = [_upright(at(0.0), "zero", "no difference")]
-        if interval.margin is not None and is_finite(interval.margin):
+        if interval.margin is not None and self.low <= interval.margin <= self.high:
             marks.append(_upright(at(interval.margin), "margin", "margin of the gate"))
         if interval.low is not None and interval.high is not None and is_finite(interval.low + interval.high):
             marks += self._whisker(at, interval.low, interval.high)

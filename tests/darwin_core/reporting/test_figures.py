@@ -81,6 +81,14 @@ def test_one_wild_interval_does_not_flatten_the_rest() -> None:
     assert len(marks(scale.draw(wild), "whisker")) == 1, "an end that is cut off has no cap"
 
 
+def test_a_distant_margin_is_left_out_rather_than_drawn_where_it_is_not() -> None:
+    interval = Interval(0.001, -0.01, 0.01, -0.2, "PR-AUC")
+    svg = IntervalScale.around([interval]).draw(interval)
+    assert not marks(svg, "margin")
+    whisker = marks(svg, "whisker")[0]
+    assert position(whisker, "x2") - position(whisker, "x1") > 70
+
+
 def test_chosen_network_stands_left_of_the_reference_and_outliers_are_arrows() -> None:
     points = [
         ParetoPoint(400_000, 0.0, ParetoMark.REFERENCE, False, "reference"),

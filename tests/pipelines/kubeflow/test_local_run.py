@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.slow,
     # The runner warns of every image that is not called "python"; it does not use the image at all.
     pytest.mark.filterwarnings("ignore:You may be attemping to run a task:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore:.*'display_name'.* have no effect in the current local runner:UserWarning"),
 ]
 
 TESTS = Path(__file__).parents[2]
