@@ -37,8 +37,8 @@ class IntervalScale:
     def around(cls, intervals: Iterable[Interval]) -> IntervalScale:
         """The range that shows most: one wild interval or a distant margin must not flatten the rest.
 
-        A bound further out than four times the median reach is cut off and drawn as an open end; a margin further out
-        than three times everything else is not drawn.
+        An estimate or bound further out than four times the median reach is cut off and drawn as such; a margin
+        further out than three times everything else is not drawn.
         """
         intervals = list(intervals)
         parts = [[v for v in (i.value, i.low, i.high) if v is not None and is_finite(v)] for i in intervals]
@@ -61,12 +61,16 @@ class IntervalScale:
         if interval.low is not None and interval.high is not None and is_finite(interval.low + interval.high):
             marks += self._whisker(at, interval.low, interval.high)
         if interval.value is not None and is_finite(interval.value):
-            marks.append(
-                element(
-                    "circle", title(interval.label), class_="dot", cx=percent(at(interval.value)), cy=_MIDDLE, r=4.5
-                )
-            )
+            marks.append(self._dot(percent(at(interval.value)), interval.value, interval.label))
         return strip(_HEIGHT, interval.label, marks, "strip interval")
+
+    def _dot(self, x: str, value: float, label: str) -> Markup:
+        """The estimate; off the scale, an arrow that points to where it is."""
+        if self.low <= value <= self.high:
+            return element("circle", title(label), class_="dot", cx=x, cy=_MIDDLE, r=4.5)
+        outwards = -9 if value < self.low else 9
+        arrow = element("path", class_="dot", d=f"M0 {_MIDDLE - 6}v12l{outwards} -6z")
+        return element("svg", title(label), arrow, x=x, overflow="visible")
 
     def _whisker(self, at: Scale, low: float, high: float) -> list[Markup]:
         left, right = percent(at(low)), percent(at(high))

@@ -81,6 +81,14 @@ def test_one_wild_interval_does_not_flatten_the_rest() -> None:
     assert len(marks(scale.draw(wild), "whisker")) == 1, "an end that is cut off has no cap"
 
 
+def test_an_estimate_off_the_scale_is_an_arrow() -> None:
+    usual = [Interval(0.0, -0.01, 0.01, None, "usual") for _ in range(5)]
+    wild = Interval(-3.0, -5.0, 5.0, None, "wild")
+    (dot,) = marks(IntervalScale.around([*usual, wild]).draw(wild), "dot")
+    assert dot.tag == "path"
+    assert dot.get("d", "").endswith("l-9 -6z"), "it points to the left"
+
+
 def test_a_distant_margin_is_left_out_rather_than_drawn_where_it_is_not() -> None:
     interval = Interval(0.001, -0.01, 0.01, -0.2, "PR-AUC")
     svg = IntervalScale.around([interval]).draw(interval)
