@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,13 @@ from scipy.stats import rankdata
 
 from darwin_core.contracts import ImageExplanation, Task
 from darwin_core.explanation.attribution import Attributor, Occlusion, PathGradients
-from darwin_core.explanation.attribution.base import Floats, Targets
+from darwin_core.explanation.attribution.base import Floats, Scorer
 from darwin_core.explanation.decisions import DecisionRule, show_effect
 from darwin_core.explanation.examples import telling_pictures, telling_rows
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
-from darwin_core.explanation.scoring import LogOdds, NetworkScorer
+from darwin_core.explanation.scoring import LogOdds
 from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, score_rows
-from darwin_core.progress import Reporter, Tracker
+from darwin_core.progress import Reporter
 
 MAX_PICTURES = 12
 _BACKGROUND = 32
@@ -52,44 +51,44 @@ def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PI
     rule = decision_rule(subject, scored.candidate)
     positions = _choose(rule, scored, most)
     name = subject.bound[0].input.name
-    pictures = subject.validation.take(scored.rows[positions]).inputs[name]
+    inputs = {name: subject.validation.take(scored.rows[positions]).inputs[name]}
     targets = rule.targets(scored.candidate[positions])
-    attributor, uses_odds = _attributor(subject, name)
+    plan = _plan(subject, rule)
     with reporter.track("Attributing decisions to pixels", total=2 * len(positions)) as tracker:
-        reference, candidate = (
-            _maps(network, attributor, {network.inputs[0]: pictures}, targets, tracker, uses_odds and rule.classes)
-            for network in (subject.reference, subject.candidate)
-        )
-    raw = subject.validation.inputs[name][scored.rows[positions]]
-    scale = "log-odds" if uses_odds and rule.classes else "score"
+        reference = plan.attributor.attribute(plan.reference, inputs, targets, tracker).values
+        candidate = plan.attributor.attribute(plan.candidate, inputs, targets, tracker).values
+    pixels = to_pixels(subject.validation.inputs[name][scored.rows[positions]])
     return PictureExplanation(
-        method=f"{attributor.method}, of the {scale} behind {rule.scale}{scored.note}",
+        method=f"{plan.attributor.method}, of {plan.scale}{scored.note}",
         examples=tuple(
-            _example(subject, rule, scored, int(position), pixels, (candidate[row], reference[row]))
-            for row, (position, pixels) in enumerate(zip(positions, to_pixels(raw), strict=True))
+            _example(subject, rule, scored, int(position), pixels[row], (candidate[row], reference[row]))
+            for row, position in enumerate(positions)
         ),
         agreement=_agreement(reference, candidate),
     )
 
 
-def _attributor(subject: Subject, name: str) -> tuple[Attributor, bool]:
+@dataclass(frozen=True)
+class _Plan:
+    """How to attribute: the method, both networks on the scale that suits it, and that scale in words."""
+
+    attributor: Attributor
+    reference: Scorer
+    candidate: Scorer
+    scale: str
+
+
+def _plan(subject: Subject, rule: DecisionRule) -> _Plan:
     """Path gradients where both networks can be differentiated by their pixels, occlusion otherwise."""
-    if not (subject.reference.is_differentiable and subject.candidate.is_differentiable):
-        return Occlusion(), False
+    reference, candidate = subject.reference, subject.candidate
+    if not (reference.is_differentiable and candidate.is_differentiable):
+        return _Plan(Occlusion(), reference, candidate, rule.scale)
     drawn = np.sort(subject.rng(4).permutation(subject.train.rows)[:_BACKGROUND])
-    return PathGradients(subject.train.take(drawn).inputs[name], seed=subject.seed), True
-
-
-def _maps(
-    network: NetworkScorer,
-    attributor: Attributor,
-    inputs: dict[str, NDArray[Any]],
-    targets: Targets | None,
-    tracker: Tracker,
-    uses_odds: object,
-) -> Floats:
-    scorer = LogOdds(network) if uses_odds else network
-    return attributor.attribute(scorer, inputs, targets, tracker).values
+    background = subject.train.take(drawn).inputs[subject.bound[0].input.name]
+    attributor = PathGradients(background, seed=subject.seed)
+    if rule.task is Task.REGRESSION:
+        return _Plan(attributor, reference, candidate, rule.scale)
+    return _Plan(attributor, LogOdds(reference), LogOdds(candidate), f"the log-odds behind {rule.scale}")
 
 
 def _choose(rule: DecisionRule, scored: ScoredRows, most: int) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from darwin_core.contracts import ColumnKind, Snapshot, SplitProfile
 from darwin_core.data.columns import ROW_ID
 from darwin_core.data.labels import class_indices, label_numbers
-from darwin_core.data.parquet import iter_parquet, open_parquet, read_columns
+from darwin_core.data.parquet import iter_parquet, open_parquet
 from darwin_core.explanation.checks.base import CheckedData, Fingerprints
 from darwin_core.explanation.checks.columns import Column
 from darwin_core.progress import Reporter, Tracker
@@ -118,10 +118,13 @@ def _labels(column: pa.ChunkedArray, snapshot: Snapshot) -> NDArray[np.int64] | 
 def _labels_of(
     row_ids: Sequence[str], parts: Sequence[Path], snapshot: Snapshot
 ) -> NDArray[np.int64] | NDArray[np.float64]:
-    """Labels of the training rows with these ids, in this order."""
-    table = pa.concat_tables([read_columns(path, [ROW_ID, snapshot.roles.label]) for path in parts])
-    positions = pc.index_in(pa.array(row_ids, pa.string()), value_set=table[ROW_ID].combine_chunks())
-    return _labels(table[snapshot.roles.label].take(positions), snapshot)
+    """Labels of the training rows with these ids, in this order; only these are held in memory."""
+    wanted = pa.array(row_ids, pa.string())
+    label = snapshot.roles.label
+    kept = [batch.filter(pc.is_in(batch[ROW_ID], value_set=wanted)) for batch in _batches(parts, [ROW_ID, label])]
+    table = pa.Table.from_batches(kept)
+    positions = pc.index_in(wanted, value_set=table[ROW_ID].combine_chunks())
+    return _labels(table[label].take(positions), snapshot)
 
 
 def _read_fingerprints(train: Path, test: Path) -> Fingerprints:
@@ -143,12 +146,13 @@ def _read_fingerprints(train: Path, test: Path) -> Fingerprints:
 
 
 def _hashes(path: Path, share: float) -> pa.Table:
-    table = read_columns(path, ["row_id", "row_hash", "entity_hash"])
-    if share >= 1.0:
-        return table
     # Hashes are uniform, so their order is a fair draw that treats equal rows alike.
     limit = f"{int(share * 16**8):08x}"
-    return table.filter(pc.less(pc.utf8_slice_codeunits(table["row_hash"], 0, 8), limit))
+    kept = [
+        batch if share >= 1.0 else batch.filter(pc.less(pc.utf8_slice_codeunits(batch["row_hash"], 0, 8), limit))
+        for batch in _batches((path,), ["row_id", "row_hash", "entity_hash"])
+    ]
+    return pa.Table.from_batches(kept)
 
 
 def _numbered(tables: Sequence[pa.Table], column: str) -> list[NDArray[np.int64]]:
