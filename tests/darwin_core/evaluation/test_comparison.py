@@ -238,15 +238,16 @@ def test_bounds_of_ranking_metrics_cover_the_truth_closely(rows, rate, worse):
 def test_a_candidate_exactly_at_the_margin_passes_at_most_one_time_in_twenty():
     """Type-I error of Q1 and Q2: the margin is set to the true loss, so that every pass is an error."""
     rng = np.random.default_rng(12)
-    cases, pair = binary_pair(rng, 2_000_000, 0.15, worse=1.3)
+    cases, pair = binary_pair(rng, 1_000_000, 0.15, worse=1.3)
     one = np.ones((1, cases.rows))
     figures = [Ranking(cases.labels, answers.scores).metrics(one, alert_share=0.1) for answers in pair]
-    for name in ("pr_auc", "recall_at_budget"):
-        margin = float(getattr(figures[0], name)[0] - getattr(figures[1], name)[0])
-        assert margin > 0
-        passed = 0
-        for _ in range(1500):
-            cases, pair = binary_pair(rng, 2000, 0.15, worse=1.3)
-            estimate = compare(Task.BINARY, cases, pair, GateConfig(bootstrap_rounds=300)).estimates[name]
-            passed += estimate.low >= -margin
-        assert passed / 1500 <= 0.06, name
+    names = ("pr_auc", "recall_at_budget")
+    margins = {name: float(getattr(figures[0], name)[0] - getattr(figures[1], name)[0]) for name in names}
+    assert min(margins.values()) > 0
+    passed = dict.fromkeys(names, 0)
+    for _ in range(800):
+        cases, pair = binary_pair(rng, 1200, 0.15, worse=1.3)
+        found = compare(Task.BINARY, cases, pair, FAST).estimates
+        for name in names:
+            passed[name] += found[name].low >= -margins[name]
+    assert max(passed.values()) / 800 <= 0.065, passed
