@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
+DAG_IDS = {"retrain", "compact", "hang", "crash", "bad-request"}
 
 if importlib.util.find_spec("airflow") is None:
     collect_ignore_glob = ["*"]
@@ -36,6 +37,7 @@ def engine_python() -> str:
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory: pytest.TempPathFactory, engine_python: str) -> Iterator[object]:
     """A running Airflow with the DAGs of ``dags/``; its work lies in ``home.parent / "work"``."""
+    from airflow_rest import wait_until
     from airflow_runtime import running_airflow
 
     root = tmp_path_factory.mktemp("airflow")
@@ -49,6 +51,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, engine_python: str) -> Ite
         "DARWIN_TEST_STAND_IN": str(stand_in),
     }
     with running_airflow(root / "home", HERE / "dags", environment) as runtime:
-        for dag_id in runtime.rest.dag_ids():
+        wait_until(lambda: runtime.rest.dag_ids() >= DAG_IDS, 120, f"the DAGs {sorted(DAG_IDS)}")
+        for dag_id in DAG_IDS:
             runtime.rest.unpause(dag_id)
         yield runtime
