@@ -130,10 +130,17 @@ def score_rows(subject: Subject, reporter: Reporter) -> ScoredRows:
 def decision_rule(subject: Subject, scores: Floats) -> DecisionRule:
     """The rule that turns a network's scores into decisions.
 
-    With two classes the threshold is the lowest score that still fits the alert budget on these rows.
+    With two classes the threshold fits the alert budget on these rows. It lies midway between the last alert and the
+    next lower score, so that the last digit of a float decides nothing.
     """
     rule = DecisionRule(subject.kind.task, subject.snapshot.classes, subject.snapshot.roles.label)
     if subject.kind.task is not Task.BINARY:
         return rule
-    alerts = max(1, alert_capacity(len(scores), subject.alert_budget))
-    return replace(rule, threshold=float(np.sort(scores)[-alerts]))
+    return replace(rule, threshold=alert_threshold(scores, subject.alert_budget))
+
+
+def alert_threshold(scores: Floats, alert_budget: float) -> float:
+    """From this score on, rows are alerts, as many as the budget pays for; ties with the last alert are alerts too."""
+    last_alert = float(np.sort(scores)[-alert_capacity(len(scores), alert_budget)])
+    below = scores[scores < last_alert]
+    return (last_alert + float(below.max())) / 2 if below.size else last_alert

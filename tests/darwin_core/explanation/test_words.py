@@ -20,6 +20,7 @@ from darwin_core.explanation.examples import telling_pictures, telling_rows
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
 from darwin_core.explanation.ranking import feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
+from darwin_core.explanation.subject import alert_threshold
 
 FEATURES = FeatureMap(
     (
@@ -224,6 +225,13 @@ def test_findings_say_whether_compaction_amplified_them() -> None:
         "Leaks. duration carries 44 % of the candidate's decisions, more than of the reference's (31 %)."
     )
     assert with_network_use([finding], []) == (finding,)
+
+
+def test_the_alert_threshold_lies_between_scores() -> None:
+    scores = np.array([0.1, 0.9, 0.5, 0.7, 0.3])
+    assert alert_threshold(scores, 0.4) == pytest.approx(0.6)
+    assert alert_threshold(scores, 0.01) == pytest.approx(0.8)
+    assert alert_threshold(np.full(5, 0.2), 0.4) == 0.2
 
 
 def test_numbers_are_shown_with_the_digits_that_matter() -> None:
