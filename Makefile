@@ -5,6 +5,8 @@ AIRFLOW_VENV := .venv-airflow
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 # Compiles the pins: hashed, and without naming where packages come from.
+# Two processes: tests of one file share fixtures, so they stay together.
+PARALLEL := -n 2 --dist loadfile
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ demo: $(VENV)/.engine ## retrain a bank's credit-risk network, compact, prove, e
 test: test-core test-airflow ## all tests but the slow ones
 
 test-core: $(VENV)/.dev
-	$(RUN) pytest $(PYTEST_ARGS)
+	$(RUN) pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-airflow: $(AIRFLOW_VENV)/.airflow $(VENV)/.dev ## tests of the Airflow provider, in an environment without TensorFlow
 	DARWIN_PYTHON=$(CURDIR)/$(VENV)/bin/python $(AIRFLOW_VENV)/bin/python -m pytest -m "not slow and not airflow" tests/operators tests/pipelines/airflow $(PYTEST_ARGS)
