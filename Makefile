@@ -4,9 +4,9 @@ VENV := .venv
 AIRFLOW_VENV := .venv-airflow
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
-# Compiles the pins: hashed, and without naming where packages come from.
 # Two processes: tests of one file share fixtures, so they stay together.
 PARALLEL := -n 2 --dist loadfile
+# Compiles the pins: hashed, and without naming where packages come from.
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
