@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from darwin_core.contracts import HeadKind, NetworkCost
 from darwin_core.dependency import DependencyGraph, estimate_cost
@@ -25,7 +25,7 @@ class Target:
     """What an offspring's cost must not exceed: a size relative to the reference, and ceilings."""
 
     size: float
-    limits: ResourceLimits = ResourceLimits()
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
 
 
 def elasticities(channels: Mapping[str, int], measure: Callable[[Mapping[str, int]], float]) -> dict[str, float]:

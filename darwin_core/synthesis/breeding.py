@@ -23,6 +23,9 @@ from darwin_core.synthesis.racing import contenders
 from darwin_core.synthesis.requirements import ResourceLimits
 from darwin_core.training import stable_seed
 
+_WORTH_HALVING = 1e11
+"""Operations of a race below which building a network takes longer than training it."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -88,22 +91,26 @@ class Breeder:
         insights = self._probings.of(parent, graph)
         importance = importance_of(insights)
         births = self._births(generation, parent, graph, insights, sizes)
-        halves = {birth.candidate_id: self._half(generation, birth.cost, len(births)) for birth in births}
-        pace.expect_generations(generation, sum(halves.values()) * 3 // 2)
+        stints = {birth.candidate_id: self._stints(generation, birth.cost, len(births)) for birth in births}
+        pace.expect_generations(generation, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []
         for birth in births:
             pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
             build = partial(inherit, network, graph, birth.genome, importance)
-            raced.append(self._nursery.raise_offspring(birth, build, _stint(1, halves[birth.candidate_id]), pace))
+            raced.append(self._nursery.raise_offspring(birth, build, stints[birth.candidate_id][0], pace))
         for item in contenders(raced, [*safe, *(other for other in raced if other.safe)]):
-            stint = _stint(2, halves[item.candidate_id])
-            raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
+            for stint in stints[item.candidate_id][1:]:
+                raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
         return raced
 
-    def _half(self, generation: int, cost: NetworkCost, count: int) -> int:
-        """Rows of half a race. Half of the offspring run the second half as well."""
+    def _stints(self, generation: int, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
+        """The race of one offspring: in one go where it is cheap, else in halves."""
         races = 0.75 * count * (self._generations - generation + 1)
-        return max(1, self._effort.race_samples(cost, races) // 2)
+        samples = self._effort.race_samples(cost, races)
+        if 3 * cost.macs * samples < _WORTH_HALVING:
+            return (Stint(1, samples, CandidateStage.RACED),)
+        half = max(1, samples // 2)
+        return Stint(1, half, CandidateStage.RACED), Stint(2, half, CandidateStage.RACED)
 
     def _births(
         self,
@@ -128,7 +135,3 @@ class Breeder:
             cost = allocator.cost(genome.widths)
             births.append(Birth(f"g{generation}n{number}", generation, parent, self._generator.name, genome, cost))
         return births
-
-
-def _stint(number: int, samples: int) -> Stint:
-    return Stint(number, samples, CandidateStage.RACED)

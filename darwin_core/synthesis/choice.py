@@ -65,8 +65,8 @@ def reason(chosen: Candidate, tried: int, performance_function: str) -> str:
         return f"None of {tried} networks met every requirement; {subject} comes nearest and misses {missed}."
     if not chosen.safe:
         return (
-            f"{subject} meets every requirement on the validation rows, though by less than their noise; none of {tried} "
-            "networks did better."
+            f"{subject} meets every requirement on the validation rows, though by less than their noise; none of "
+            f"{tried} networks did better."
         )
     return (
         f"Of {tried} networks, {subject} has the best performance ({performance_function}) among those that meet every "

@@ -179,7 +179,6 @@ def _observer(network: keras.Model, points: list[ProbePoint], label_loss: Any) -
     spy = keras.Model(network.inputs, [*(point.tensor for point in points), network.outputs[0]])
     order = [item.name for item in network_inputs(network)]
 
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def observe(inputs: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             for values in inputs.values():
@@ -195,7 +194,7 @@ def _observer(network: keras.Model, points: list[ProbePoint], label_loss: Any) -
             found.append((taylor, tf.reduce_mean(values, axis=positions)))
         return found
 
-    return observe
+    return tf.function(observe, reduce_retracing=True, autograph=False)
 
 
 def _add(tally: _Tally, seen: list[tuple[ProbePoint, Any, Any]], member: npt.NDArray[np.bool_]) -> None:
@@ -203,7 +202,7 @@ def _add(tally: _Tally, seen: list[tuple[ProbePoint, Any, Any]], member: npt.NDA
         own = point.channels >= 0
         channels, per_row = point.channels[own], np.asarray(taylor, np.float64)[:, own]
         np.add.at(tally.importance, channels, per_row.sum(axis=0))
-        np.add.at(tally.per_class, (slice(None), channels), member.T.astype(np.float64) @ per_row)
+        np.add.at(tally.per_class.T, channels, per_row.T @ member.astype(np.float64))
         if index == 0:
             first = np.unique(channels, return_index=True)[1]
             tally.activations.append(np.asarray(activation, np.float64)[:, own][:, first])

@@ -7,8 +7,8 @@ from pathlib import Path
 from darwin_core.contracts import Insights
 from darwin_core.dependency import DependencyGraph
 from darwin_core.errors import RequestError
+from darwin_core.storage import atomic_file
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.files import write_text
 from darwin_core.synthesis.inquisitor import Inquisitor
 
 
@@ -36,5 +36,6 @@ class Probings:
             return Insights.from_json(path.read_bytes(), origin=str(path))
         except (OSError, RequestError):
             found = self._inquisitor.probe(graph.source, graph, candidate.candidate_id)
-            write_text(path, found.to_json())
+            with atomic_file(path) as handle:
+                handle.write(found.to_json().encode())
             return found

@@ -55,7 +55,7 @@ class Aim:
     """
 
     requirements: tuple[Requirement, ...] = ()
-    budget: SearchBudget = SearchBudget()
+    budget: SearchBudget = field(default_factory=SearchBudget)
     performance_function: str = "smallest"
     alert_budget: float = 0.10
     seed: int = 0

@@ -190,18 +190,26 @@ def _step_function(
     def batch_of(values: Any, index: Any) -> Any:
         return values[index * size : (index + 1) * size]
 
-    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
-        for index in tf.range(steps):
-            rows = {name: batch_of(values, index) for name, values in inputs.items()}
-            with tf.GradientTape() as tape:
-                outputs = run_network(network, rows, training=True)
-                per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
-                per_row += share * teacher_loss(batch_of(teacher, index), outputs)
-                loss = tf.reduce_mean(per_row * batch_of(weights, index))
-            optimizer.apply(tape.gradient(loss, variables), variables)
+    def learn(index: Any, inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any) -> None:
+        rows = {name: batch_of(values, index) for name, values in inputs.items()}
+        with tf.GradientTape() as tape:
+            outputs = run_network(network, rows, training=True)
+            per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
+            per_row += share * teacher_loss(batch_of(teacher, index), outputs)
+            loss = tf.reduce_mean(per_row * batch_of(weights, index))
+        optimizer.apply(tape.gradient(loss, variables), variables)
 
-    # One signature for chunks of any length: tracing takes longer than many small networks train.
-    return tf.function(run, input_signature=signature)
+    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
+        def body(index: Any) -> tuple[Any]:
+            learn(index, inputs, labels, weights, teacher)
+            return (index + 1,)
+
+        tf.while_loop(lambda index: index < steps, body, (tf.constant(0),), parallel_iterations=1)
+
+    # One signature for chunks of any length and no rewriting of Python code: tracing takes longer than many small
+    # networks train.
+    compiled: Callable[..., Any] = tf.function(run, autograph=False).get_concrete_function(*signature)
+    return compiled
 
 
 def _distinct(variables: list[Any]) -> list[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-
 @dataclass(frozen=True)
 class TrainingPlan:
     """One stint of training with AdamW, linear warm-up and cosine decay to zero.

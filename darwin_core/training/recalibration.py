@@ -6,7 +6,7 @@ measured again before every judgement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -43,13 +43,12 @@ def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray
         for layer in layers:
             layer.momentum = 0.0  # the moving statistics become those of the batch
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def forward(inputs: Any) -> Any:
-            return run_network(network, inputs, training=True)
-
         with without_dropout(network):
+            forward: Callable[[Any], Any] | None = None
             for inputs in batches:
-                forward({name: tf.constant(values) for name, values in inputs.items()})
+                tensors = {name: tf.constant(values) for name, values in inputs.items()}
+                forward = forward or _traced(network, tensors)
+                forward(tensors)
                 count += 1
                 for total, variable in zip(sums, variables, strict=True):
                     total += np.asarray(variable)
@@ -59,3 +58,11 @@ def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray
     for total, variable in zip(sums, variables, strict=True):
         if count:
             variable.assign((total / count).astype(np.float32))
+
+
+def _traced(network: keras.Model, tensors: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """The network in training mode as one graph for batches of any size."""
+    signature = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype) for name, value in tensors.items()}
+    function = tf.function(lambda inputs: run_network(network, inputs, training=True), autograph=False)
+    traced: Callable[[Any], Any] = function.get_concrete_function(signature)
+    return traced

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from darwin_core.data import MappedSplit
 from darwin_core.progress import Reporter
+from darwin_core.storage import atomic_file
 from darwin_core.training.views import PLAIN, View
 
 _BLOCK_ROWS = 1024
@@ -105,6 +105,5 @@ def _read_progress(path: Path) -> int:
 
 
 def _write_progress(path: Path, rows: int) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(str(rows))
-    temporary.replace(path)
+    with atomic_file(path) as handle:
+        handle.write(str(rows).encode())

@@ -71,7 +71,7 @@ class ShiftView(View):
         varied = moved * gain.astype(np.float32)[:, :, None, None]
         if images.dtype.kind in "iu":
             varied = np.clip(np.rint(varied), 0, np.iinfo(images.dtype).max)
-        return varied.astype(images.dtype)
+        return np.asarray(varied.astype(images.dtype))
 
 
 def _uniform(rows: Rows, index: int, streams: tuple[int, ...]) -> npt.NDArray[np.float64]:

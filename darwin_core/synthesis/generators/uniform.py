@@ -14,6 +14,6 @@ class UniformGenerator(Generator):
 
     name = "uniform"
 
-    def appetite(self, situation: Situation, rng: np.random.Generator) -> Mapping[str, float]:
+    def appetite(self, situation: Situation, rng: np.random.Generator) -> Mapping[str, float]:  # noqa: ARG002
         """Equal claims."""
-        return {}
+        return dict.fromkeys(situation.allocator.channels, 1.0)

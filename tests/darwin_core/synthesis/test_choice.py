@@ -1,0 +1,97 @@
+"""Who races on, who is finished, who is chosen, and what is said about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from darwin_core.contracts import (
+    CandidateRecord,
+    CandidateStage,
+    Genome,
+    NetworkCost,
+    QualityMetrics,
+    Requirement,
+    RequirementStatus,
+)
+from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.choice import binding_requirements, choose, finalists, reason
+from darwin_core.synthesis.racing import contenders
+
+RACED, FINISHED = CandidateStage.RACED, CandidateStage.FINISHED
+
+
+def candidate(
+    name: str, performance: float, cautious: float, *, plain: float | None = None, stage: CandidateStage = RACED
+) -> Candidate:
+    shortfall = max(cautious - 0.5, 0.0) if plain is None else plain
+    status = RequirementStatus(requirement=Requirement.parse("accuracy_drop<=0.005"), value=0.01, met=shortfall == 0.0)
+    record = CandidateRecord(
+        candidate_id=name,
+        generation=1,
+        parents=(),
+        strategy="importance",
+        genome=Genome(widths={}),
+        cost=NetworkCost(parameters=1_234, macs=5_678, weight_bytes=0, input_features=1),
+        quality=QualityMetrics(loss=0.0, accuracy=0.9),
+        stage=stage,
+        samples=0,
+        seconds=0.0,
+        performance=performance,
+        requirements=(status,),
+        feasible=shortfall == 0.0,
+    )
+    return Candidate(record, Path(), 1 / performance, shortfall, cautious, cautious, 0)
+
+
+def names(candidates: tuple[Candidate, ...]) -> list[str]:
+    return [item.candidate_id for item in candidates]
+
+
+def test_only_those_that_could_still_win_race_on() -> None:
+    safe, bigger, smaller, hopeless = (
+        candidate("safe", 10, 0.0),
+        candidate("bigger", 5, 0.4),
+        candidate("smaller", 20, 0.8),
+        candidate("hopeless", 90, 50.0),
+    )
+    raced = [bigger, safe, hopeless, smaller]
+    assert names(contenders(raced, [safe])) == ["smaller", "hopeless"]
+    assert names(contenders([bigger], [safe])) == []
+    assert names(contenders(raced, [])) == ["bigger", "smaller"]
+
+
+def test_the_long_finish_goes_to_the_nearest_better_one_first_then_to_safe_ones() -> None:
+    population = [candidate("a", 10, 0.0), candidate("b", 5, 0.0), candidate("c", 20, 0.9), candidate("d", 90, 50.0)]
+    assert names(finalists(population)) == ["c", "a", "b"]
+    assert names(finalists(population[:2])) == ["a", "b"]
+    assert names(finalists([candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)])) == ["y", "x"]
+
+
+def test_the_best_performing_safe_finished_network_is_chosen() -> None:
+    population = [
+        candidate("raced", 30, 0.0),
+        candidate("small", 20, 0.0, stage=FINISHED),
+        candidate("large", 5, 0.0, stage=FINISHED),
+        candidate("lucky", 50, 0.3, plain=0.0, stage=FINISHED),
+    ]
+    assert choose(population).candidate_id == "small"
+
+
+def test_without_a_safe_one_the_feasible_with_most_room_is_chosen() -> None:
+    population = [
+        candidate("tight", 50, 0.4, plain=0.0, stage=FINISHED),
+        candidate("roomy", 20, 0.1, plain=0.0, stage=FINISHED),
+        candidate("missed", 90, 2.0, stage=FINISHED),
+    ]
+    assert choose(population).candidate_id == "roomy"
+    assert "less than their noise" in reason(choose(population), 3, "smallest")
+
+
+def test_without_a_feasible_one_the_nearest_is_chosen_and_what_it_misses_is_named() -> None:
+    population = [candidate("far", 90, 9.0, stage=FINISHED), candidate("near", 5, 1.5)]
+    chosen = choose(population)
+    assert chosen.candidate_id == "near"
+    assert binding_requirements(chosen) == ("accuracy_drop<=0.005",)
+    sentence = reason(chosen, 2, "smallest")
+    assert "None of 2 networks" in sentence
+    assert "accuracy_drop<=0.005 (reached 0.01)" in sentence

@@ -1,0 +1,49 @@
+"""Rows by data and cost, and within the seconds there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from darwin_core.contracts import NetworkCost, SearchBudget
+from darwin_core.synthesis.effort import Clock, Effort
+
+
+def cost(macs: int) -> NetworkCost:
+    return NetworkCost(parameters=1, macs=macs, weight_bytes=0, input_features=1)
+
+
+def effort(clock: Clock | None = None, *, rows: int = 30_000, images: bool = True, **budget: int) -> Effort:
+    return Effort(SearchBudget(**budget), rows, images=images, clock=clock or Clock(None))
+
+
+def test_what_was_asked_for_is_done() -> None:
+    found = effort(generation_samples=123, final_samples=456)
+    assert found.race_samples(cost(10**9), 5) == 123
+    assert found.finish_samples(cost(10**9), 1) == 456
+
+
+def test_small_networks_see_more_rows_within_a_number_of_epochs() -> None:
+    rows = [effort().race_samples(cost(macs), 1) for macs in (10**8, 10**7, 10**6)]
+    assert rows == sorted(rows)
+    assert rows[-1] == 4 * 30_000
+    assert effort(rows=100).race_samples(cost(10), 1) == 40_000
+    assert effort(rows=10**8).race_samples(cost(10), 1) == 500_000
+
+
+def test_seconds_limit_rows_by_the_speed_that_was_seen() -> None:
+    found = effort(Clock(100.0), generation_samples=10**9)
+    found.observe(cost(10**6), 10_000, 10.0)
+    assert found.race_samples(cost(10**6), 1) == pytest.approx(45_000, rel=0.01)
+    assert found.race_samples(cost(10**6), 3) == pytest.approx(15_000, rel=0.01)
+    assert found.race_samples(cost(10**7), 1) == pytest.approx(4_500, rel=0.01)
+
+
+def test_seconds_of_killed_attempts_count() -> None:
+    clock = Clock(100.0, used=90.0)
+    assert clock.left() == pytest.approx(10.0, abs=0.5)
+    assert clock.left(0.5) < 0
+    assert Clock(None, used=90.0).left() == float("inf")
+
+
+def test_a_network_gets_some_rows_even_when_time_is_up() -> None:
+    assert effort(Clock(1.0, used=50.0)).finish_samples(cost(10**8), 1) == 2_000

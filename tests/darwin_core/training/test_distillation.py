@@ -1,0 +1,125 @@
+"""Training is a pure function of network, data, plan and seed, and a killed stint ends like an uninterrupted one."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from support.learning import BINARY, as_split, build_reference, customers, trained_reference
+
+from darwin_core.networks import Predictor
+from darwin_core.progress import Tracker
+from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, prepare_runtime
+
+PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
+
+
+@pytest.fixture(scope="module")
+def data() -> DistillationData:
+    prepare_runtime(0)
+    rows = customers(2_000, seed=1)
+    teacher = Predictor(trained_reference())(dict(rows.inputs))
+    return DistillationData(rows, ((PLAIN, teacher.astype(np.float32)),))
+
+
+def newborn() -> keras.Model:
+    return build_reference(width=4)
+
+
+def weights(network: keras.Model) -> np.ndarray:
+    return np.concatenate([np.ravel(value) for value in network.get_weights()])
+
+
+def trained(data: DistillationData, plan: TrainingPlan = PLAN, seed: int = 0, **options: object) -> keras.Model:
+    network = newborn()
+    Distiller(BINARY, data).train(network, plan, seed=seed, **options)  # type: ignore[arg-type]
+    return network
+
+
+@pytest.fixture(scope="module")
+def student(data: DistillationData) -> keras.Model:
+    return trained(data)
+
+
+def test_another_seed_gives_other_weights(data: DistillationData, student: keras.Model) -> None:
+    assert not np.array_equal(weights(student), weights(trained(data, seed=1)))
+
+
+def test_it_learns_the_task_and_keeps_dropout_for_the_next_retrain(student: keras.Model) -> None:
+    fresh = customers(1_000, seed=5)
+    scores = Predictor(student)(dict(fresh.inputs))[:, 0]
+    assert np.mean((scores > 0.5) == fresh.labels) > 0.93
+    assert student.get_layer("dropout_1").rate == pytest.approx(0.1)
+
+
+class Killer(Tracker):
+    """Interrupts training after some progress reports."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_stint_goes_on_from_its_checkpoint_and_ends_the_same(
+    data: DistillationData, student: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same seed and number of threads give the same weights to the last bit, whatever happened in between."""
+    monkeypatch.setattr("darwin_core.training.distillation._CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    checkpoint = tmp_path / "stint.npz"
+    with pytest.raises(KeyboardInterrupt):
+        trained(data, checkpoint=checkpoint, tracker=Killer(after=3))
+    assert checkpoint.exists()
+    seen: list[str] = []
+
+    class Notes(Tracker):
+        def advance(self, amount: float = 1, note: str = "") -> None:
+            seen.append(note)
+
+    resumed = trained(data, checkpoint=checkpoint, tracker=Notes())
+    assert seen[0] == "resumed"
+    np.testing.assert_array_equal(weights(resumed), weights(student))
+
+
+def test_the_teacher_is_heard(data: DistillationData) -> None:
+    """Labels turned round: a network that listens to the teacher alone does not notice."""
+    wrong = DistillationData(as_split(dict(data.split.inputs), 1 - data.split.labels), data.views)
+    fresh = customers(1_000, seed=5)
+    plan = dataclasses.replace(PLAN, teacher_share=1.0)
+    scores = Predictor(trained(wrong, plan))(dict(fresh.inputs))[:, 0]
+    assert np.mean((scores > 0.5) == fresh.labels) > 0.93
+
+
+def test_rows_without_weight_teach_nothing(data: DistillationData) -> None:
+    rows = data.split
+    half = np.arange(rows.rows) % 2 == 0
+    poisoned = as_split(
+        dict(rows.inputs), np.where(half, rows.labels, 1 - rows.labels), weights=half.astype(np.float32)
+    )
+    fresh = customers(1_000, seed=5)
+    plan = dataclasses.replace(PLAN, teacher_share=0.0)
+    scores = Predictor(trained(DistillationData(poisoned, data.views), plan))(dict(fresh.inputs))[:, 0]
+    assert np.mean((scores > 0.5) == fresh.labels) > 0.9
+
+
+def test_epochs_take_turns_with_the_views(data: DistillationData) -> None:
+    twice = np.asarray(data.views[0][1]) * 0 + 7.0
+    both = DistillationData(data.split, (*data.views, (PLAIN, twice)))
+    outputs = both.take(0, 2 * data.split.rows, seed=0)[3]
+    assert not (outputs[: data.split.rows] == 7.0).any()
+    assert (outputs[data.split.rows :] == 7.0).all()
+
+
+def test_every_row_is_seen_once_an_epoch(data: DistillationData) -> None:
+    inputs = data.take(500, data.split.rows, seed=3)[0]["income"]
+    first, second = data.take(0, 2_000, seed=3)[0]["income"], data.take(2_000, 2_000, seed=3)[0]["income"]
+    np.testing.assert_array_equal(inputs, np.concatenate([first, second])[500:2_500])
+    np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(data.split.inputs["income"], axis=0))
+    assert not np.array_equal(first, second)

@@ -1,0 +1,81 @@
+"""Losses per row against plain numpy."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from darwin_core.contracts import OutputKind, Task
+from darwin_core.training import distillation_losses, label_losses
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(6, 3)).astype(np.float32)
+TEACHER = RNG.normal(size=(6, 3)).astype(np.float32)
+LABELS = np.asarray([0, 1, 2, 2, 1, 0], np.int32)
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
+
+
+def kind(task: Task, units: int, *, from_logits: bool) -> OutputKind:
+    return OutputKind(task=task, units=units, from_logits=from_logits)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        None,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+    ],
+    ids=["default", "sparse", "one-hot"],
+)
+def test_class_labels(loss: keras.losses.Loss | None) -> None:
+    found = label_losses(kind(Task.MULTICLASS, 3, from_logits=True), loss)(tf.constant(LABELS), tf.constant(LOGITS))
+    np.testing.assert_allclose(found, -np.log(softmax(LOGITS)[np.arange(6), LABELS]), rtol=1e-5)
+
+
+def test_binary_labels_are_class_indices_of_one_unit() -> None:
+    probabilities = sigmoid(LOGITS[:, :1])
+    labels = np.asarray([0, 1, 1, 0, 1, 0], np.int32)
+    found = label_losses(kind(Task.BINARY, 1, from_logits=False))(tf.constant(labels), tf.constant(probabilities))
+    expected = -np.where(labels == 1, np.log(probabilities[:, 0]), np.log(1 - probabilities[:, 0]))
+    assert found.shape == (6,)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_regression_uses_the_references_own_loss() -> None:
+    targets, outputs = LOGITS[:, 0], TEACHER[:, :1]
+    absolute = label_losses(kind(Task.REGRESSION, 1, from_logits=False), keras.losses.MeanAbsoluteError())
+    np.testing.assert_allclose(absolute(tf.constant(targets), tf.constant(outputs)), np.abs(targets - outputs[:, 0]))
+
+
+def test_softened_divergence_of_classes() -> None:
+    found = distillation_losses(kind(Task.MULTICLASS, 3, from_logits=True), 3.0)(TEACHER, LOGITS)
+    teacher, student = softmax(TEACHER / 3), softmax(LOGITS / 3)
+    np.testing.assert_allclose(found, 9 * (teacher * np.log(teacher / student)).sum(axis=1), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("task", "units"), [(Task.MULTICLASS, 3), (Task.BINARY, 1)])
+def test_probabilities_and_logits_give_the_same_distance(task: Task, units: int) -> None:
+    teacher, student = TEACHER[:, :units], LOGITS[:, :units]
+    link = softmax if units > 1 else sigmoid
+    on_logits = distillation_losses(kind(task, units, from_logits=True), 2.0)(teacher, student)
+    on_shares = distillation_losses(kind(task, units, from_logits=False), 2.0)(link(teacher), link(student))
+    np.testing.assert_allclose(on_logits, on_shares, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("task", "units"), [(Task.MULTICLASS, 3), (Task.BINARY, 1), (Task.REGRESSION, 1)])
+def test_nothing_pulls_at_a_network_that_equals_its_teacher(task: Task, units: int) -> None:
+    outputs = tf.Variable(TEACHER[:, :units])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(distillation_losses(kind(task, units, from_logits=True), 2.0)(TEACHER[:, :units], outputs))
+    np.testing.assert_allclose(tape.gradient(loss, outputs), 0.0, atol=1e-6)
