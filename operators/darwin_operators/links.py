@@ -34,7 +34,8 @@ def report_url(uri: str, storage: StorageOptions, base_url: str | None = None) -
 
     Returns:
         With ``base_url``, the address below it. Otherwise the AWS console's page of the object, the object's own
-        address at another S3 endpoint, or a ``file://`` URL, which opens on the machine that holds the file only.
+        address at another S3 endpoint, or a ``file://`` URL. Airflow's pages show a button for http(s) URLs only: where
+        the model line is a folder, serve it and set ``base_url``; without it the URL is found in the log.
     """
     parts = urlsplit(uri if "://" in uri else f"file://{uri}")
     bucket, key = parts.netloc, quote(parts.path.lstrip("/"))

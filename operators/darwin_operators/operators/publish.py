@@ -77,7 +77,8 @@ class PublishOperator(CompactionStepOperator):
         return {"report_url": url}
 
     def _reject(self, result: PublishResult) -> NoReturn:
-        text = f"Not published; the champion is {result.champion or 'nobody'}. {result.reason}"
+        champion = f"the champion is {result.champion}" if result.champion else "there is no champion yet"
+        text = f"Not published; {champion}. {result.reason}"
         self.log.warning("%s", text)  # Airflow's own line about a skipped task hides the reason in a field
         if self.on_rejection is OnRejection.SKIP:
             raise AirflowSkipException(text)
