@@ -34,7 +34,5 @@ def run_night(output: Path, *, reporter: Reporter, seed: int = 0) -> CompactionS
     reference = inputs / "reference.keras"
     if not reference.exists():
         train_reference(train, reference, reporter, seed=seed + night, validation=validation)
-    config = demo_config(
-        output / "line", reference=reference, train=train, validation=validation, test=test, seed=seed
-    )
+    config = demo_config(output / "line", reference=reference, train=train, validation=validation, test=test, seed=seed)
     return run_compaction(config, f"night-{night}", reporter=reporter, work_root=output / "work")
