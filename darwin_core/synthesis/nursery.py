@@ -23,6 +23,7 @@ from darwin_core.synthesis.examiner import Examiner
 from darwin_core.synthesis.journal import Journal
 from darwin_core.synthesis.pace import Pace
 from darwin_core.synthesis.performance import relative_size
+from darwin_core.synthesis.settling import Settler
 from darwin_core.training import Distiller, TrainingPlan, stable_seed
 
 
@@ -66,6 +67,7 @@ class Nursery:
         examiner: Judges.
         plan: Number of rows -> training plan.
         effort: Learns the machine's speed.
+        settler: Touches up networks that are finished.
         seed: Seed of the search.
     """
 
@@ -77,10 +79,11 @@ class Nursery:
         examiner: Examiner,
         plan: Callable[[int], TrainingPlan],
         effort: Effort,
+        settler: Settler,
         seed: int,
     ) -> None:
         self._folder, self._journal, self._distiller, self._examiner = folder, journal, distiller, examiner
-        self._plan, self._effort, self._seed = plan, effort, seed
+        self._plan, self._effort, self._settler, self._seed = plan, effort, settler, seed
         folder.mkdir(parents=True, exist_ok=True)
 
     def raise_offspring(self, birth: Birth, inherit: Callable[[], keras.Model], stint: Stint, pace: Pace) -> Candidate:
@@ -119,6 +122,8 @@ class Nursery:
             started = time.monotonic()
             network = build()
             trained = self._train(network, key, self._planned(key, stint.samples), pace)
+            if stint.stage is CandidateStage.FINISHED:
+                self._settler.settle(network)
             save_network(network, path)
             raised = self._judged(candidate, network, path, stint.stage, trained)
             spent = time.monotonic() - started

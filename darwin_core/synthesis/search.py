@@ -37,6 +37,7 @@ from darwin_core.synthesis.performance import performance_function
 from darwin_core.synthesis.probings import Probings
 from darwin_core.synthesis.recording import record_search
 from darwin_core.synthesis.requirements import complete_requirements
+from darwin_core.synthesis.settling import Settler
 from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.training import PLAIN, DistillationData, Distiller, TeacherCache, TrainingPlan
@@ -136,8 +137,11 @@ class Search:
             return TrainingPlan.for_data(samples, images=self._images)
 
         distiller = Distiller(kind, data, self._reference.loss)
+        validation = self._validation
+        outputs = self._teacher.outputs(validation.split, validation.sha256)
+        settler = Settler(kind, self._reference.loss, validation.split, outputs, self._aim.alert_budget)
         folder = self._workdir / "networks"
-        return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, self._aim.seed)
+        return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, settler, self._aim.seed)
 
     def _inquisitor(self) -> Inquisitor:
         reference = self._reference
