@@ -71,7 +71,7 @@ def write_rows(path: Path, rows: int, seed: int) -> Path:
 def configuration(folder: Path, **more: Any) -> dict[str, Any]:
     """Margins wide enough for a few hundred rows: this is about the plumbing, not about statistics."""
     gate = {"pr_auc_margin": 0.3, "recall_margin": 0.3, "accuracy_margin": 0.3, "alert_rate_change": None,
-            "alert_overlap": None, "calibration_rise": None}  # fmt: skip
+            "alert_overlap": None, "calibration_rise": None, "slice_margin": None}  # fmt: skip
     return {
         "line": str(folder / "line"),
         "test": str(write_rows(folder / "test.parquet", 900, seed=2)),
@@ -136,7 +136,7 @@ def test_a_rejected_candidate_takes_the_other_branch(runner: Path, tmp_path: Pat
     assert task.outputs["verdict"] == "FAIL"
     assert task.outputs["published"] is False
     assert task.outputs["champion"] == ""
-    assert not (tmp_path / "line" / "pointers").exists()
+    assert not (tmp_path / "line" / "pointers" / "champion.json").exists()
     document, _ = artifact(runner, "evaluate-in-subprocess", "verdict_document")
     verdict = VerdictDocument.from_json(document.read_text())
     assert any("parameters" in reason for reason in verdict.reasons)
