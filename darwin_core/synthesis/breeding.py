@@ -72,7 +72,7 @@ class Breeder:
         self._effort, self._frame, self._generations, self._seed = effort, frame, generations, seed
 
     def breed(
-        self, generation: int, parent: Candidate, sizes: Sequence[float], safe: Sequence[Candidate], pace: Pace
+        self, generation: int, parent: Candidate, sizes: Sequence[float], promising: Sequence[Candidate], pace: Pace
     ) -> list[Candidate]:
         """One generation.
 
@@ -80,7 +80,7 @@ class Breeder:
             generation: Its number; the first is 1.
             parent: What the offspring inherit from.
             sizes: Relative size of each offspring.
-            safe: Networks that already meet every requirement.
+            promising: Networks that promise to keep the quality.
             pace: Advances by rows.
 
         Returns:
@@ -98,7 +98,7 @@ class Breeder:
             pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
             build = partial(inherit, network, graph, birth.genome, importance)
             raced.append(self._nursery.raise_offspring(birth, build, stints[birth.candidate_id][0], pace))
-        for item in contenders(raced, [*safe, *(other for other in raced if other.safe)]):
+        for item in contenders(raced, [*promising, *(other for other in raced if other.promising)]):
             for stint in stints[item.candidate_id][1:]:
                 raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
         return raced

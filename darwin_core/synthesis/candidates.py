@@ -18,7 +18,8 @@ class Candidate:
         size: Geometric mean of relative parameters and MACs; the reference has 1.
         shortfall: Total distance to the requirements, as measured; 0 where all are met.
         cautious_shortfall: The same after the allowance for the noise of the validation rows.
-        quality_shortfall: The part of ``cautious_shortfall`` that is due to quality.
+        expected_shortfall: Distance to the requirements on quality, after the allowance, that is expected to be left
+            after the long finish.
         lineage_samples: Training rows seen since the reference, those of its ancestors included.
     """
 
@@ -27,7 +28,7 @@ class Candidate:
     size: float
     shortfall: float
     cautious_shortfall: float
-    quality_shortfall: float
+    expected_shortfall: float
     lineage_samples: int
 
     @property
@@ -41,9 +42,9 @@ class Candidate:
         return self.cautious_shortfall <= 0.0
 
     @property
-    def keeps_quality(self) -> bool:
-        """Whether it meets the requirements on quality even after the allowance, whatever it costs."""
-        return self.quality_shortfall <= 0.0
+    def promising(self) -> bool:
+        """Whether it is expected to meet the requirements on quality in the end, whatever it costs."""
+        return self.expected_shortfall <= 0.0
 
     @property
     def performance(self) -> float:

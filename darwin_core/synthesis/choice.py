@@ -9,26 +9,32 @@ from darwin_core.synthesis.candidates import Candidate
 
 MOST_FINALISTS = 3
 
-_HOPEFUL = 2.0
-"""Total shortfall up to which the long finish may still bring a network above its requirements."""
-
 
 def finalists(population: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """Candidates for the long finish in the order in which they get it, until one of them is safe afterwards.
 
-    First the nearest of those that would perform better than every safe one, then the safe ones, best first. Where
-    nothing is safe, the nearest to the requirements.
+    Those that promise to meet every requirement, best performing first, so that each failure leads to a larger network;
+    where nothing promises to, the nearest.
     """
-    safe = sorted((item for item in population if item.safe), key=lambda item: -item.performance)
-    best = safe[0].performance if safe else float("-inf")
-    open_cases = sorted(
-        (item for item in population if not item.safe and item.performance > best),
-        key=lambda item: (item.cautious_shortfall, -item.performance),
+    hopeful = [item for item in population if item.promising and _within_ceilings(item)]
+    if hopeful:
+        best = sorted(hopeful, key=lambda item: -item.performance)
+        return tuple(_spread(best))
+    return tuple(sorted(population, key=lambda item: (item.cautious_shortfall, -item.performance))[:1])
+
+
+def _within_ceilings(candidate: Candidate) -> bool:
+    """Whether the requirements on resources are met, as far as they are known; latency is measured at the end."""
+    return all(
+        status.met or status.value is None
+        for status in candidate.record.requirements
+        if status.requirement.metric.is_resource
     )
-    if not safe:
-        return tuple(open_cases[: MOST_FINALISTS - 1])
-    hopeful = [item for item in open_cases if item.cautious_shortfall <= _HOPEFUL]
-    return tuple([*hopeful[:1], *safe][:MOST_FINALISTS])
+
+
+def _spread(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The best, and after it, as long as there are more, every other one: neighbours fail together."""
+    return list(ranked[: 2 * MOST_FINALISTS - 1 : 2])
 
 
 def choose(population: Sequence[Candidate]) -> Candidate:

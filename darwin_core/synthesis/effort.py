@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -79,6 +80,10 @@ class Effort:
         """Rows of the long finish for a network of this cost, with so many finalists to come."""
         wanted = self._budget.final_samples or _FINISH_RACES * self._race_by_data(cost)
         return self._affordable(wanted, cost, self._clock.left(FINISH_SHARE) / max(finishes_left, 1))
+
+    def remaining_share(self, cost: NetworkCost, seen: int) -> float:
+        """The share of a disadvantage that is expected to be left after the long finish of a network."""
+        return math.sqrt(seen / (seen + self.finish_samples(cost, 1)))
 
     def observe(self, cost: NetworkCost, samples: int, seconds: float) -> None:
         """Learn the machine's speed from a stint."""

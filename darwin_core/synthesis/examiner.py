@@ -36,15 +36,18 @@ class Examiner:
         self.judge = judge
         self._validation, self._latency = validation, latency
 
-    def examine(self, network: keras.Model, path: Path, *, finalist: bool) -> tuple[NetworkCost, Judgement]:
+    def examine(
+        self, network: keras.Model, path: Path, *, finalist: bool, remaining: float
+    ) -> tuple[NetworkCost, Judgement]:
         """Cost and judgement of a network.
 
         Args:
             network: The network.
             path: Its file.
             finalist: Whether its latency is worth a measurement, which takes a process of its own.
+            remaining: The share of its disadvantage that is expected to be left after the long finish.
         """
         cost = measure_cost(network)
         if finalist and self._latency is not None:
             cost = cost.model_copy(update={"latency": self._latency(path)})
-        return cost, self.judge.judge(cost, predict_split(network, self._validation))
+        return cost, self.judge.judge(cost, predict_split(network, self._validation), remaining)

@@ -11,7 +11,7 @@ from darwin_core.synthesis.sizing import SizeSchedule, bracket
 
 
 class GenerationLoop:
-    """Generation after generation, each inheriting from the smallest network that still keeps the quality.
+    """Generation after generation, each inheriting from the smallest network that promises to keep the quality.
 
     Args:
         breeder: Makes a generation.
@@ -32,12 +32,11 @@ class GenerationLoop:
         """
         candidates: list[Candidate] = []
         for generation in range(1, self._budget.generations + 1):
-            parents = [reference, *(item for item in candidates if item.keeps_quality)]
+            parents = [reference, *(item for item in candidates if item.promising)]
             parent = min(parents, key=lambda item: item.size)
-            found = bracket([(1.0, True), *((item.size, item.keeps_quality) for item in candidates)])
+            found = bracket([(1.0, True), *((item.size, item.promising) for item in candidates)])
             sizes = self._schedule.sizes(found, generation)
             if not sizes or (candidates and self._clock.left(SEARCH_SHARE) <= 0):
                 break
-            safe = [item for item in candidates if item.safe]
-            candidates += self._breeder.breed(generation, parent, sizes, safe, pace)
+            candidates += self._breeder.breed(generation, parent, sizes, parents[1:], pace)
         return candidates

@@ -155,13 +155,16 @@ class Nursery:
     def _judged(
         self, candidate: Candidate, network: keras.Model, path: Path, stage: CandidateStage, samples: int
     ) -> Candidate:
-        cost, judgement = self._examiner.examine(network, path, finalist=stage is CandidateStage.FINISHED)
+        seen = candidate.record.samples + samples
+        finalist = stage is CandidateStage.FINISHED
+        remaining = 1.0 if finalist else self._effort.remaining_share(candidate.record.cost, seen)
+        cost, judgement = self._examiner.examine(network, path, finalist=finalist, remaining=remaining)
         record = candidate.record.model_copy(
             update={
                 "cost": cost,
                 "quality": judgement.quality,
                 "stage": stage,
-                "samples": candidate.record.samples + samples,
+                "samples": seen,
                 "performance": judgement.performance,
                 "requirements": judgement.statuses,
                 "feasible": judgement.feasible,
@@ -173,12 +176,12 @@ class Nursery:
             size=relative_size(cost, self._examiner.judge.reference_cost),
             shortfall=judgement.shortfall,
             cautious_shortfall=judgement.cautious_shortfall,
-            quality_shortfall=judgement.quality_shortfall,
+            expected_shortfall=judgement.expected_shortfall,
             lineage_samples=candidate.lineage_samples + samples,
         )
 
 
-_FIGURES = ("size", "shortfall", "cautious_shortfall", "quality_shortfall", "lineage_samples")
+_FIGURES = ("size", "shortfall", "cautious_shortfall", "expected_shortfall", "lineage_samples")
 
 
 def _to_entry(candidate: Candidate) -> dict[str, Any]:

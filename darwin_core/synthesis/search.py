@@ -185,7 +185,7 @@ class Search:
             requirements=found.statuses,
             feasible=found.feasible,
         )
-        shortfalls = (found.shortfall, found.cautious_shortfall, found.quality_shortfall)
+        shortfalls = (found.shortfall, found.cautious_shortfall, found.expected_shortfall)
         return Candidate(record, self._reference.path, 1.0, *shortfalls, lineage_samples=0)
 
     def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:

@@ -48,23 +48,29 @@ def names(candidates: tuple[Candidate, ...]) -> list[str]:
 
 
 def test_only_those_that_could_still_win_race_on() -> None:
-    safe, bigger, smaller, hopeless = (
-        candidate("safe", 10, 0.0),
+    good, bigger, smaller, hopeless = (
+        candidate("good", 10, 0.0),
         candidate("bigger", 5, 0.4),
         candidate("smaller", 20, 0.8),
         candidate("hopeless", 90, 50.0),
     )
-    raced = [bigger, safe, hopeless, smaller]
-    assert names(contenders(raced, [safe])) == ["smaller", "hopeless"]
-    assert names(contenders([bigger], [safe])) == []
+    raced = [bigger, good, hopeless, smaller]
+    assert names(contenders(raced, [good])) == ["smaller", "hopeless"]
+    assert names(contenders([bigger], [good])) == []
     assert names(contenders(raced, [])) == ["bigger", "smaller"]
 
 
-def test_the_long_finish_goes_to_the_nearest_better_one_first_then_to_safe_ones() -> None:
-    population = [candidate("a", 10, 0.0), candidate("b", 5, 0.0), candidate("c", 20, 0.9), candidate("d", 90, 50.0)]
-    assert names(finalists(population)) == ["c", "a", "b"]
-    assert names(finalists(population[:2])) == ["a", "b"]
-    assert names(finalists([candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)])) == ["y", "x"]
+def test_the_long_finish_goes_to_promising_ones_from_the_best_on() -> None:
+    population = [
+        candidate(name, performance, 0.0) for name, performance in zip("abcdef", (1, 2, 3, 4, 5, 6), strict=True)
+    ]
+    population.append(candidate("z", 90, 50.0))
+    assert names(finalists(population)) == ["f", "d", "b"]
+    assert names(finalists(population[:2])) == ["b"]
+
+
+def test_without_a_promising_one_the_nearest_is_finished() -> None:
+    assert names(finalists([candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)])) == ["y"]
 
 
 def test_the_best_performing_safe_finished_network_is_chosen() -> None:

@@ -74,3 +74,17 @@ def test_a_bound_that_is_barely_kept_is_not_safe_and_caution_never_takes_more_th
     assert barely.cautious_shortfall > 0.0
     roomy = make_judge(BINARY, labels, reference, f"pr_auc_drop<={2.01 * drop}").judge(COST, candidate)
     assert roomy.cautious_shortfall == 0.0
+
+
+def test_a_race_is_judged_by_what_the_finish_is_expected_to_leave() -> None:
+    labels, reference, candidate = binary_rows(2_000)
+    drop = make_judge(BINARY, labels, reference, "pr_auc_drop<=1").judge(COST, candidate).statuses[0].value
+    assert drop is not None
+    judge = make_judge(BINARY, labels, reference, f"pr_auc_drop<={0.8 * drop}")
+    assert judge.judge(COST, candidate).expected_shortfall > 0.0
+    promising = judge.judge(COST, candidate, remaining=0.3)
+    assert promising.expected_shortfall == 0.0
+    assert promising.shortfall > 0.0
+    assert not promising.feasible
+    better = judge.judge(COST, reference, remaining=0.3)
+    assert better.quality == judge.reference_quality
