@@ -68,7 +68,7 @@ CASES = (
         Case(
             f"gtsrb_{network}",
             _signs(network),
-            ("--feature", "image", "--require", "accuracy_drop<=0.005", "--seconds", "600"),
+            ("--feature", "image", "--require", "accuracy_drop<=0.005", "--seconds", "240"),
             label="label",
         )
         for network in ("vgg", "resnet", "inception")
