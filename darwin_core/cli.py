@@ -63,13 +63,19 @@ CaBundle = Annotated[str | None, typer.Option(help="PEM file with the store's ce
 SseKmsKeyId = Annotated[str | None, typer.Option(help="Encrypt every object with this KMS key.")]
 
 
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         print(__version__)  # noqa: T201 - the answer itself
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -175,11 +181,13 @@ def run_step_command(
     quiet: Quiet = False,
 ) -> None:
     """Run one step: the door that every orchestrator uses. The result's JSON goes to standard output, too."""
-    load_quietly("tensorflow")
-    from darwin_core.steps.runner import run_step
+    from darwin_core.steps.runner import find_result, run_step
 
-    step_request = _step_request(step, request, config, run_id)
-    outcome = run_step(step, step_request, reporter=default_reporter(quiet=quiet), work_root=work_dir)
+    step_request = _step_request(step, request, config, run_id)  # before the engine loads: a bad one fails at once
+    outcome = find_result(step, step_request)
+    if outcome is None:
+        load_quietly("tensorflow")
+        outcome = run_step(step, step_request, reporter=default_reporter(quiet=quiet), work_root=work_dir)
     from darwin_core.steps.outputs import save_outputs
 
     save_outputs(outcome, step_request, result=result, save=save or [])
@@ -312,7 +320,7 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
     inline = config.lstrip().startswith("{")
     text = config if inline else read(config)
     parsed = CompactionConfig.from_json(text, origin="--config" if inline else config)
-    from darwin_core.steps.compaction import stored_results
+    from darwin_core.steps.runner import stored_results
 
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
 

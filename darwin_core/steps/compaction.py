@@ -26,24 +26,10 @@ from darwin_core.contracts import (
     request_for,
 )
 from darwin_core.contracts.artifacts import ArtifactRef
-from darwin_core.contracts.steps import STEPS
 from darwin_core.errors import ObjectNotFoundError
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
 from darwin_core.storage import ObjectStore, join_uri, open_store
-
-
-def stored_results(config: CompactionConfig, run_id: str) -> dict[StepName, StepResult]:
-    """Results that the steps of a run have stored so far."""
-    store = open_store(config.line, config.storage)
-    results: dict[StepName, StepResult] = {}
-    for name, (_, result_model) in STEPS.items():
-        uri = join_uri(config.line, "runs", run_id, name.value, "result.json")
-        try:
-            results[name] = result_model.from_json(store.read(uri).data, origin=uri)
-        except ObjectNotFoundError:
-            continue
-    return results
 
 
 def run_compaction(

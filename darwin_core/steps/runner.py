@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from darwin_core import __version__
-from darwin_core.contracts import STEPS, ArtifactRef, StepName, StepRequest, StepResult
+from darwin_core.contracts import STEPS, ArtifactRef, CompactionConfig, StepName, StepRequest, StepResult
 from darwin_core.errors import ObjectNotFoundError
 from darwin_core.progress import Reporter
 from darwin_core.steps.context import StepContext
-from darwin_core.storage import ObjectStore, join_uri, open_store
+from darwin_core.storage import join_uri, open_store
 
 _MODULES = {name: f"darwin_core.steps.{name.value.replace('-', '_')}" for name in StepName}
 
@@ -53,17 +53,14 @@ def run_step(
     Returns:
         The step's result. ``request.json`` and ``result.json`` lie beside its artifacts.
     """
-    request_model, result_model = STEPS[name]
-    if not isinstance(request, request_model):
-        raise TypeError(f"step {name} takes a {request_model.__name__}, got {type(request).__name__}")
+    earlier = find_result(name, request)
+    if earlier is not None:
+        reporter.message(f"{name}: already done, reusing the result of run {request.run_id}")
+        return earlier
+    _, result_model = STEPS[name]
     root = work_root or default_work_root()
     key = step_key(name, request)
     store = open_store(request.line, request.storage)
-    result_uri = join_uri(request.line, "runs", request.run_id, name.value, "result.json")
-    earlier = _earlier_result(store, result_uri, result_model, key)
-    if earlier is not None and name is not StepName.FETCH_DATA:
-        reporter.message(f"{name}: already done, reusing {result_uri}")
-        return earlier
     context = StepContext(
         step=name,
         line=request.line,
@@ -80,18 +77,30 @@ def run_step(
     started = time.monotonic()
     fields: dict[str, Any] = importlib.import_module(_MODULES[name]).run(request, context)
     result = result_model(key=key, seconds=round(time.monotonic() - started, 3), **fields)
-    store.write(result_uri, result.to_json().encode())
+    store.write(context.uri("result.json"), result.to_json().encode())
     context.discard_workdir()
     return result
 
 
-def _earlier_result(store: ObjectStore, uri: str, result_model: type[StepResult], key: str) -> StepResult | None:
+def find_result(name: StepName, request: StepRequest) -> StepResult | None:
+    """The stored result of an earlier success with the same key; None where there is none, or its artifacts are gone.
+
+    Raises:
+        TypeError: The request is another step's.
+    """
+    request_model, result_model = STEPS[name]
+    if not isinstance(request, request_model):
+        raise TypeError(f"step {name} takes a {request_model.__name__}, got {type(request).__name__}")
+    if name is StepName.FETCH_DATA:
+        return None
+    store = open_store(request.line, request.storage)
+    uri = join_uri(request.line, "runs", request.run_id, name.value, "result.json")
     try:
         stored = store.read(uri)
     except ObjectNotFoundError:
         return None
     result = result_model.from_json(stored.data, origin=uri)
-    if result.key != key or any(store.stat(ref.uri) is None for ref in _artifacts(result)):
+    if result.key != step_key(name, request) or any(store.stat(ref.uri) is None for ref in _artifacts(result)):
         return None
     return result.model_copy(update={"reused": True})
 
@@ -104,3 +113,16 @@ def _artifacts(result: StepResult) -> list[ArtifactRef]:
         elif isinstance(value, tuple):
             found.extend(item for item in value if isinstance(item, ArtifactRef))
     return found
+
+
+def stored_results(config: CompactionConfig, run_id: str) -> dict[StepName, StepResult]:
+    """Results that the steps of a run have stored so far."""
+    store = open_store(config.line, config.storage)
+    results: dict[StepName, StepResult] = {}
+    for name, (_, result_model) in STEPS.items():
+        uri = join_uri(config.line, "runs", run_id, name.value, "result.json")
+        try:
+            results[name] = result_model.from_json(store.read(uri).data, origin=uri)
+        except ObjectNotFoundError:
+            continue
+    return results

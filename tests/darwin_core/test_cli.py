@@ -138,6 +138,13 @@ def test_inspect_and_narrow(table: dict[str, Path], tmp_path: Path) -> None:
     )
 
 
+def test_version_is_said() -> None:
+    from darwin_core import __version__
+
+    result = darwin("--version")
+    assert (result.returncode, result.stdout.strip()) == (0, __version__)
+
+
 def test_schema_is_json_schema() -> None:
     document = json.loads(darwin("schema", "SynthesizeRequest").stdout)
     assert document["properties"]["snapshot"]

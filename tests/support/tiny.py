@@ -12,18 +12,17 @@ BROWSERS = ("chrome", "firefox", "safari")
 
 
 def write_table(path: Path, *, rows: int = 1200, seed: int = 0, noise: float = 0.6) -> Path:
-    """Columns: row_id, amount (some missing), age, browser, unused, is_fraud. `amount` and `browser` decide."""
+    """Columns: row_id, amount, age, browser, unused, is_fraud. `amount` and `browser` decide."""
     rng = np.random.default_rng(seed)
     amount = rng.normal(size=rows)
     age = rng.integers(18, 80, rows)
     browser = rng.choice(BROWSERS, rows)
     score = 1.6 * amount + 1.2 * (browser == "chrome") - 0.02 * (age - 45) + noise * rng.normal(size=rows)
     label = (score > np.quantile(score, 0.75)).astype(np.int64)
-    missing = rng.random(rows) < 0.03
     table = pa.table(
         {
             "row_id": [f"{path.stem}-{index}" for index in range(rows)],
-            "amount": pa.array(np.where(missing, 0.0, 100 + 40 * amount), mask=missing),
+            "amount": 100 + 40 * amount,
             "age": age,
             "browser": browser,
             "unused": rng.normal(size=rows),
