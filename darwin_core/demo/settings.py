@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from darwin_core.contracts import CompactionConfig, DataRoles, DataSource, GateConfig, SliceSpec, StorageOptions
+from darwin_core.contracts import (
+    CompactionConfig,
+    DataRoles,
+    DataSource,
+    GateConfig,
+    Requirement,
+    SliceSpec,
+    StorageOptions,
+)
 from darwin_core.contracts.synthesis import SearchBudget
 from darwin_core.demo.data import LABEL, ROW_ID
+
+REQUIREMENTS = ("parameters<=20000", "pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005")
+"""A twentieth of the reference's size, and half a point on the validation rows; the gate then judges on the hold-out."""
 
 SLICES = (SliceSpec(column="SEX"), SliceSpec(column="EDUCATION"), SliceSpec(column="AGE", edges=(30, 45, 60)))
 
@@ -55,6 +66,7 @@ def demo_config(
         test=DataSource(uri=str(test)),
         roles=DataRoles(label=LABEL, positive_label="1", row_id=ROW_ID, slices=SLICES),
         storage=storage or StorageOptions(),
+        requirements=tuple(Requirement.parse(text) for text in REQUIREMENTS),
         budget=budget or SearchBudget(),
         gate=gate,
         title="Credit default: compaction report",
