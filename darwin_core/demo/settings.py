@@ -17,7 +17,7 @@ from darwin_core.contracts.synthesis import SearchBudget
 from darwin_core.demo.data import LABEL, ROW_ID
 
 REQUIREMENTS = ("parameters<=20000", "pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005")
-"""A twentieth of the reference's size, and half a point on the validation rows; the gate then judges on the hold-out."""
+"""A twentieth of the reference's size; half a point on the validation rows. The gate then judges on the hold-out."""
 
 SLICES = (SliceSpec(column="SEX"), SliceSpec(column="EDUCATION"), SliceSpec(column="AGE", edges=(30, 45, 60)))
 
