@@ -29,8 +29,14 @@ def prepare_runtime(seed: int, threads: int | None = None) -> None:
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         except RuntimeError:
             logger.warning("TensorFlow is already running: the number of threads stays as it is, not %d.", threads)
+    tf.get_logger().addFilter(_is_no_retracing_warning)
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
+    """A search traces each of many networks once, which TensorFlow mistakes for one function traced many times."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def stable_seed(*parts: object) -> int:
