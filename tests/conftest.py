@@ -1,3 +1,12 @@
 """Fixtures that all tests share live in ``tests/support`` and are loaded here."""
 
+import importlib.util
+
 pytest_plugins = ["support.s3"]
+
+if importlib.util.find_spec("hypothesis") is not None:  # not in Airflow's environment
+    from hypothesis import settings
+
+    # Machines are shared and noisy: no test may fail because one example took long.
+    settings.register_profile("shared-machine", deadline=None)
+    settings.load_profile("shared-machine")

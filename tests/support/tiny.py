@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 BROWSERS = ("chrome", "firefox", "safari")
 
 
-def write_table(path: Path, *, rows: int = 1200, seed: int = 0, noise: float = 0.6) -> Path:
-    """Columns: row_id, amount, age, browser, unused, is_fraud. `amount` and `browser` decide."""
+def write_table(path: Path, *, rows: int = 1200, seed: int = 0, noise: float = 0.6, missing: float = 0.0) -> Path:
+    """Columns: row_id, amount, age, browser, unused, is_fraud. `amount` and `browser` decide.
+
+    A share ``missing`` of the amounts is empty; the network below has no answer for those rows.
+    """
     rng = np.random.default_rng(seed)
     amount = rng.normal(size=rows)
     age = rng.integers(18, 80, rows)
@@ -22,7 +25,7 @@ def write_table(path: Path, *, rows: int = 1200, seed: int = 0, noise: float = 0
     table = pa.table(
         {
             "row_id": [f"{path.stem}-{index}" for index in range(rows)],
-            "amount": 100 + 40 * amount,
+            "amount": pa.array(100 + 40 * amount, mask=rng.random(rows) < missing),
             "age": age,
             "browser": browser,
             "unused": rng.normal(size=rows),

@@ -53,7 +53,10 @@ def real_latency():
 @pytest.fixture(scope="module")
 def line(tmp_path_factory):
     folder = tmp_path_factory.mktemp("table")
-    train, test = write_table(folder / "train.parquet"), write_table(folder / "test.parquet", seed=1, rows=1500)
+    train, test = (
+        write_table(folder / "train.parquet", missing=0.03),
+        write_table(folder / "test.parquet", seed=1, rows=1500, missing=0.03),
+    )
     reference = write_table_network(folder / "reference.keras", train, epochs=6, units=16)
     roles = DataRoles(label="is_fraud", row_id="row_id", slices=("browser", "age:30,50"))
     return Line.fetch(folder, reference=str(reference), train=str(train), test=str(test), roles=roles)

@@ -83,7 +83,10 @@ class Case:
 
 def flawed_table(folder: Path) -> tuple[Path, Path]:
     """The tiny table with the answer in its column `unused`, and test rows copied from training."""
-    train, test = write_table(folder / "train.parquet"), write_table(folder / "test.parquet", seed=1, rows=900)
+    train, test = (
+        write_table(folder / "train.parquet", missing=0.03),
+        write_table(folder / "test.parquet", seed=1, rows=900, missing=0.03),
+    )
     rows, fresh = (_with_answer(pq.read_table(path), seed) for seed, path in enumerate((train, test)))
     copied = rows.slice(0, COPIED).set_column(0, "row_id", pa.array([f"copy-{row}" for row in range(COPIED)]))
     pq.write_table(rows, train)
