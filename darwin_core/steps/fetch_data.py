@@ -27,6 +27,12 @@ from darwin_core.networks import load_network, network_inputs, output_kind
 from darwin_core.steps.context import SEALED, StepContext
 from darwin_core.storage import file_digest, join_uri, open_store
 
+_SEEN_BY_REFERENCE = (
+    "The validation rows were carved out of the training rows, which the reference was presumably fitted to. There it "
+    "looks better than on new rows, so the search tends to choose a larger network than needed. Name validation rows "
+    "that the reference was not fitted to, where there are some."
+)
+
 _PLACES = {
     "train.parquet": "train.parquet",
     "validation.parquet": "validation.parquet",
@@ -155,7 +161,7 @@ def _store(
             test_profile=profiles["test"],
             sources=sources,
             split_rule=prepared.split_rule,
-            notes=prepared.notes,
+            notes=prepared.notes if request.validation else (*prepared.notes, _SEEN_BY_REFERENCE),
         )
         return _put_snapshot(context, snapshot, join_uri(prefix, "snapshot.json"))
 
