@@ -85,6 +85,10 @@ class Effort:
         """The share of a disadvantage that is expected to be left after the long finish of a network."""
         return math.sqrt(seen / (seen + self.finish_samples(cost, 1)))
 
+    def out_of_time(self) -> bool:
+        """Whether the budget's seconds are used up, so that the stint in progress should end."""
+        return self._clock.left() <= 0
+
     def observe(self, cost: NetworkCost, samples: int, seconds: float) -> None:
         """Learn the machine's speed from a stint."""
         if samples:

@@ -148,7 +148,9 @@ class Nursery:
         checkpoint = self._folder / f"{key}.checkpoint.npz"
         seed = stable_seed(self._seed, key)
         plan = self._plan(samples)
-        outcome = self._distiller.train(network, plan, seed=seed, checkpoint=checkpoint, tracker=pace)
+        outcome = self._distiller.train(
+            network, plan, seed=seed, checkpoint=checkpoint, tracker=pace, out_of_time=self._effort.out_of_time
+        )
         checkpoint.unlink(missing_ok=True)
         return outcome.samples
 

@@ -75,11 +75,10 @@ class DistillationData:
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What a stint of training did. ``complete`` is False where time ran out first."""
+    """What a stint of training did; fewer samples than planned where time ran out first."""
 
     samples: int
     seconds: float
-    complete: bool
 
 
 class Distiller:
@@ -138,7 +137,7 @@ class Distiller:
                     save_checkpoint(checkpoint, done, state)
                     saved = time.monotonic()
         self.recalibrate(network)
-        return TrainingOutcome(done * plan.batch_size, time.monotonic() - started, done >= plan.steps)
+        return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
 
     def recalibrate(self, network: keras.Model) -> None:
         """Measure the network's batch-norm statistics on training rows."""

@@ -123,3 +123,9 @@ def test_every_row_is_seen_once_an_epoch(data: DistillationData) -> None:
     np.testing.assert_array_equal(inputs, np.concatenate([first, second])[500:2_500])
     np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(data.split.inputs["income"], axis=0))
     assert not np.array_equal(first, second)
+
+
+def test_a_stint_ends_between_chunks_when_time_is_up(data: DistillationData, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    outcome = Distiller(BINARY, data).train(newborn(), PLAN, seed=0, out_of_time=lambda: True)
+    assert outcome.samples == 1_000
