@@ -107,6 +107,9 @@ class Inquisitor:
             name: _Tally(np.zeros(group.channels), np.zeros((classes, group.channels)))
             for name, group in graph.groups.items()
         }
+        if not points:
+            _fill_unseen(tallies, points, graph)
+            return tallies
         observe = _observer(graph.model, [point for found in points.values() for point in found], self._label_loss)
         class_rows = np.zeros(classes)
         for batch in self._split.batches(_BATCH, seed=self._seed, limit=self._rows):

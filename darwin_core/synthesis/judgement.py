@@ -102,7 +102,8 @@ class Judge:
         self.reference_quality = self.quality(reference_outputs)
         self.indicator = RequirementsIndicator(requirements, self.reference_quality)
         groups = np.random.default_rng(0).permutation(len(rows.labels)) % min(_GROUPS, len(rows.labels))
-        self._kept = [groups != group for group in range(int(groups.max()) + 1)]
+        count = int(groups.max()) + 1
+        self._kept = [groups != group for group in range(count)] if count > 1 else []
         self._reference_parts = [self._metrics(reference_outputs, kept) for kept in self._kept]
 
     def quality(self, outputs: Outputs) -> QualityMetrics:

@@ -1,0 +1,111 @@
+"""Searches beyond the two-class table: images, numbers, and a network in which nothing can be removed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from support.learning import as_split
+
+from darwin_core.contracts import HeadKind, SearchBudget
+from darwin_core.data import MappedSplit
+from darwin_core.networks import load_network, output_kind, save_network
+from darwin_core.progress import Reporter
+from darwin_core.synthesis import Aim, Part, Reference, Search, SearchOutcome
+from darwin_core.training import prepare_runtime
+
+BUDGET = SearchBudget(generations=1, offspring=1, generation_samples=4_000, final_samples=8_000)
+
+
+def search(
+    folder: Path, network: keras.Model, loss: keras.losses.Loss, train: MappedSplit, validation: MappedSplit
+) -> SearchOutcome:
+    prepare_runtime(0)
+    network.compile(keras.optimizers.Adam(1e-2), loss)
+    (values,) = train.inputs.values()
+    network.fit(values, train.labels, epochs=3, batch_size=64, verbose=0)
+    path = folder / "reference.keras"
+    save_network(network, path)
+    columns = {name: tuple(f"{name}_{n}" for n in range(values.shape[1] if values.ndim == 2 else 1))
+               for name, values in train.inputs.items()}  # fmt: skip
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    reference = Reference(path, sha256, output_kind(network), loss, columns)
+    return Search(
+        reference,
+        Part(train, "a" * 64),
+        Part(validation, "b" * 64),
+        Aim(budget=BUDGET),
+        workdir=folder / "work",
+        cache_dir=folder / "cache",
+        reporter=Reporter(),
+    ).run()
+
+
+def pictures(rows: int, seed: int) -> MappedSplit:
+    """A bright square in one of three places."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, rows).astype(np.int32)
+    images = rng.integers(0, 120, size=(rows, 8, 8, 1)).astype(np.float32)
+    for image, label in zip(images, labels, strict=True):
+        image[2 * label : 2 * label + 3, 3:6] += 120
+    return as_split({"image": images}, labels)
+
+
+def test_images_get_a_pooling_head(tmp_path: Path) -> None:
+    x = image = keras.Input((8, 8, 1), name="image")
+    x = keras.layers.Rescaling(1 / 255)(x)
+    for filters in (8, 16):
+        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    x = keras.layers.Dense(32, activation="relu", name="hidden")(keras.layers.Flatten(name="flat")(x))
+    network = keras.Model(image, keras.layers.Dense(3, name="place")(x))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    found = search(tmp_path, network, loss, pictures(900, 0), pictures(400, 1))
+    assert found.record.reference.cost.parameters > 30_000
+    assert found.chosen.record.genome.head is HeadKind.GLOBAL_POOLING
+    assert found.record.controls[0].record.genome.head is HeadKind.GLOBAL_POOLING
+    assert any(
+        isinstance(layer, keras.layers.GlobalAveragePooling2D) for layer in load_network(found.chosen.path).layers
+    )
+    assert found.chosen.record.quality is not None
+    assert (found.chosen.record.quality.accuracy or 0) > 0.6
+    assert found.insights.input_use == {"image_0": 1.0}
+
+
+def numbers(rows: int, seed: int) -> MappedSplit:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(rows, 4)).astype(np.float32)
+    return as_split({"vector": values}, (3 * values[:, 0] + np.abs(values[:, 1]) + 10).astype(np.float32))
+
+
+def test_regression_is_judged_by_its_error(tmp_path: Path) -> None:
+    vector = keras.Input((4,), name="vector")
+    x = keras.layers.Dense(64, activation="relu", name="hidden_1")(vector)
+    x = keras.layers.Dense(64, activation="relu", name="hidden_2")(x)
+    network = keras.Model(vector, keras.layers.Dense(1, name="price")(x))
+    found = search(tmp_path, network, keras.losses.MeanSquaredError(), numbers(900, 0), numbers(400, 1))
+    quality = found.chosen.record.quality
+    assert quality is not None
+    assert quality.accuracy is None
+    assert quality.rmse is not None
+    assert [str(status.requirement) for status in found.chosen.record.requirements] == ["rmse_rise<=0.02"]
+    assert found.insights.input_use["vector_0"] == max(found.insights.input_use.values())
+
+
+def test_a_network_that_cannot_be_narrowed_ends_in_a_result(tmp_path: Path) -> None:
+    vector = keras.Input((4,), name="vector")
+    network = keras.Model(vector, keras.layers.Dense(1, name="price")(vector))
+    found = search(tmp_path, network, keras.losses.MeanSquaredError(), numbers(900, 0), numbers(400, 1))
+    assert found.chosen.record.cost.parameters == 5
+    assert found.record.reason
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_a_handful_of_validation_rows_is_enough_to_end(tmp_path: Path, rows: int) -> None:
+    vector = keras.Input((4,), name="vector")
+    network = keras.Model(vector, keras.layers.Dense(1, name="price")(keras.layers.Dense(4, name="hidden")(vector)))
+    found = search(tmp_path, network, keras.losses.MeanSquaredError(), numbers(200, 0), numbers(rows, 1))
+    assert found.record.candidates
