@@ -13,13 +13,20 @@ from darwin_pipelines.kubeflow_pipelines.compaction import CompactionOutputs, co
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def train_credit_network(night: int, network: Output[Model], train: Output[Dataset], test: Output[Dataset]) -> None:
+def train_credit_network(
+    night: int,
+    network: Output[Model],
+    train: Output[Dataset],
+    validation: Output[Dataset],
+    test: Output[Dataset],
+) -> None:
     """Train the demo's credit-default network on the rows of one night.
 
     Args:
         night: Every night has rows of its own.
         network: The trained network, a .keras file.
         train: The rows it was trained with.
+        validation: Rows that decided when training stopped.
         test: Rows it has not seen.
     """
     import shutil
@@ -31,12 +38,12 @@ def train_credit_network(night: int, network: Output[Model], train: Output[Datas
     from darwin_core.progress import LogReporter
 
     files = write_demo_data(Path(tempfile.mkdtemp()), night=night)
-    for source, artifact in ((files.train, train), (files.test, test)):
+    for source, artifact in ((files.train, train), (files.validation, validation), (files.test, test)):
         artifact.path = artifact.path + ".parquet"
         Path(artifact.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, artifact.path)
     network.path = network.path + ".keras"
-    train_reference(Path(train.path), Path(network.path), LogReporter(), seed=night)
+    train_reference(Path(train.path), Path(network.path), LogReporter(), seed=night, validation=Path(validation.path))
 
 
 def declare_train_and_compact_pipeline(components: ComponentSet = CONTAINERS) -> Any:
@@ -47,7 +54,7 @@ def declare_train_and_compact_pipeline(components: ComponentSet = CONTAINERS) ->
         """Retrain and compact.
 
         Args:
-            config: A CompactionConfig as JSON, or its URI; reference, train and test come from the training task.
+            config: A CompactionConfig as JSON, or its URI; reference and rows come from the training task.
             night: Which night's rows to train with.
         """
         trained = train_credit_network(night=night)
@@ -55,6 +62,7 @@ def declare_train_and_compact_pipeline(components: ComponentSet = CONTAINERS) ->
             config=config,
             reference=trained.outputs["network"],
             train=trained.outputs["train"],
+            validation=trained.outputs["validation"],
             test=trained.outputs["test"],
             components=components,
         )
