@@ -94,6 +94,7 @@ def test_the_example_connects_the_training_tasks_artifacts(tmp_path: Path) -> No
     assert {name: item["outputArtifactKey"] for name, item in connected.items()} == {
         "reference": "network",
         "train": "train",
+        "validation": "validation",
         "test": "test",
     }
     assert {item["producerTask"] for item in connected.values()} == {"train-credit-network"}
