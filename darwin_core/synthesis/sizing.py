@@ -2,9 +2,9 @@
 
 As long as every size so far kept the quality, the next generation goes down a ladder from the smallest. A reference is
 usually many times larger than its task needs, and small networks train in a fraction of the time, so each step of the
-ladder goes as far down as all generations would by the resource factor, at most to a tenth. Once some size lost the
-quality, the answer lies between the smallest network that kept it and the next smaller one that did not, and the
-generation spends its offspring there. Ceilings from the requirements shift the ladder so that it reaches them in time.
+ladder is three steps of the resource factor at once, though no more than a tenth. Once some size lost the quality, the
+answer lies between the smallest network that kept it and the next smaller one that did not, and the generation spends
+its offspring there. Ceilings from the requirements shift the ladder so that it reaches them in time.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from darwin_core.contracts import SearchBudget
 
+_FACTORS_PER_STEP = 3
 _LONGEST_STEP = 0.1
 
 _CLOSED = 0.88
@@ -55,7 +56,7 @@ class SizeSchedule:
     def __init__(self, budget: SearchBudget, ceiling: float) -> None:
         self._budget, self._ceiling = budget, ceiling
         factor = budget.resource_factor
-        self._step = min(factor, max(factor**budget.generations, _LONGEST_STEP))
+        self._step = min(factor, max(factor**_FACTORS_PER_STEP, _LONGEST_STEP))
 
     def sizes(self, found: Bracket, generation: int) -> tuple[float, ...]:
         """Relative sizes for the offspring of a generation (the first is 1), largest first; empty: nothing to gain."""

@@ -21,7 +21,7 @@ def test_the_bracket_lies_between_the_smallest_good_and_the_next_bad() -> None:
 def test_without_a_failure_the_ladder_goes_down_from_the_smallest() -> None:
     assert SizeSchedule(BUDGET, 1.0).sizes(Bracket(1.0, None), 1) == pytest.approx((0.1, 0.01, 0.001))
     gentle = SearchBudget(generations=2, offspring=2, resource_factor=0.7)
-    assert SizeSchedule(gentle, 1.0).sizes(Bracket(1.0, None), 1) == pytest.approx((0.49, 0.49**2))
+    assert SizeSchedule(gentle, 1.0).sizes(Bracket(1.0, None), 1) == pytest.approx((0.343, 0.343**2))
 
 
 def test_a_bracket_is_filled_evenly_and_closed_when_its_ends_meet() -> None:
