@@ -114,6 +114,7 @@ def compact(
     slices: Annotated[list[str] | None, typer.Option("--slice", help="Column, or column:30,45 for bands.")] = None,
     margin: Annotated[float | None, typer.Option(help="Loss of quality that is acceptable, as a share.")] = None,
     alert_budget: Annotated[float, typer.Option(help="Share of rows that can be investigated.")] = 0.10,
+    gate: Annotated[str | None, typer.Option(help="All of the gate: a GateConfig as JSON, or its URI.")] = None,
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
@@ -156,7 +157,7 @@ def compact(
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
             budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
-            gate=_gate(margin, alert_budget),
+            gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
             title=title,
             threads=threads,
@@ -301,25 +302,27 @@ def _storage(
     )
 
 
-def _gate(margin: float | None, alert_budget: float) -> GateConfig:
-    if margin is None:
-        return GateConfig(alert_budget=alert_budget)
-    return GateConfig(alert_budget=alert_budget, accuracy_margin=margin, pr_auc_margin=margin, recall_margin=margin)
+def _gate(gate: str | None, margin: float | None, alert_budget: float) -> GateConfig:
+    given = {} if gate is None else GateConfig.from_json(_text(gate), origin="--gate").model_dump(exclude_unset=True)
+    margins = {} if margin is None else dict.fromkeys(("accuracy_margin", "pr_auc_margin", "recall_margin"), margin)
+    return GateConfig.model_validate({"alert_budget": alert_budget} | margins | given)
+
+
+def _text(document: str) -> str | bytes:
+    """A JSON document given as such, or by its URI."""
+    if document.lstrip().startswith("{"):
+        return document
+    from darwin_core.storage import open_store
+
+    return open_store(document).read(document).data
 
 
 def _step_request(step: StepName, request: str | None, config: str | None, run_id: str | None) -> StepRequest:
-    from darwin_core.storage import open_store
-
-    def read(uri: str) -> bytes:
-        return open_store(uri).read(uri).data
-
     if request is not None and config is None:
-        return STEPS[step][0].from_json(read(request), origin=request)
+        return STEPS[step][0].from_json(_text(request), origin=request)
     if config is None or request is not None or run_id is None:
         raise RequestError("Expected either --request, or --config together with --run-id.")
-    inline = config.lstrip().startswith("{")
-    text = config if inline else read(config)
-    parsed = CompactionConfig.from_json(text, origin="--config" if inline else config)
+    parsed = CompactionConfig.from_json(_text(config), origin="--config" if config.lstrip()[:1] == "{" else config)
     from darwin_core.steps.runner import stored_results
 
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
