@@ -16,7 +16,7 @@ HEAD = """# Measured results
 
 Made by `tests/benchmarks/compact.py` (real data, the command line as a user types it, each run in a process of its own) and
 written by `tests/benchmarks/render.py`. Figures are medians over the seeds; where there are several, the range stands in
-brackets. Quality is measured on a sealed test set that the search never sees, opened once per run by its evaluate step.
+brackets. Quality is measured on a sealed test set that a run's search never sees, opened once per run by its evaluate step.
 Differences are candidate minus reference in points; the bound is one-sided, 95 %, paired. Seconds are wall time on a
 shared machine and say little by themselves.
 """
