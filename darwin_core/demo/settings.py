@@ -45,7 +45,7 @@ def demo_config(
         budget: Effort of the search.
         seed: Seed of the search.
     """
-    # These limits are the demo's, not a recommendation. About 7,500 test rows with 1,650 defaults put the one-sided 95 %
+    # The limits are the demo's, no recommendation. About 7,500 test rows with 1,650 defaults put the one-sided 95 %
     # bounds of PR-AUC and recall some half a point from the estimate, so the defaults of half a point would mostly end
     # in INSUFFICIENT_EVIDENCE even for an equal network. The limit on the alert rate was widened from 5 % to 15 % after
     # an early candidate had missed it by a real effect on these same rows. With more rows, keep GateConfig's defaults.
