@@ -48,8 +48,8 @@ def write_demo_data(directory: Path, *, night: int = 1) -> DemoFiles:
 
     Which rows are test or validation rows follows from a hash of their ID alone, so a customer never changes sides. The
     rows of a night are a window over the customers who are not in the test set, in the order of their ID, that moves on
-    by 500 a night: new ones arrive, the oldest leave. Validation rows only decide when training the reference stops, so
-    they also judge fairly between the reference and smaller networks.
+    by 500 a night: new ones arrive, the oldest leave. Training the reference does not see the validation rows, so
+    they judge fairly between it and smaller networks.
 
     Args:
         directory: Where to write; made if it is not there.

@@ -33,6 +33,6 @@ def run_night(output: Path, *, reporter: Reporter, seed: int = 0) -> CompactionS
     train, validation, test = write_demo_data(inputs, night=night)
     reference = inputs / "reference.keras"
     if not reference.exists():
-        train_reference(train, reference, reporter, seed=seed + night, validation=validation)
+        train_reference(train, reference, reporter, seed=seed + night)
     config = demo_config(output / "line", reference=reference, train=train, validation=validation, test=test, seed=seed)
     return run_compaction(config, f"night-{night}", reporter=reporter, work_root=output / "work")

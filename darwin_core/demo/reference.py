@@ -50,9 +50,7 @@ class TrainedReference:
     validation: dict[str, float]
 
 
-def train_reference(
-    train_path: Path, output: Path, reporter: Reporter, seed: int = 0, *, validation: Path | None = None
-) -> TrainedReference:
+def train_reference(train_path: Path, output: Path, reporter: Reporter, seed: int = 0) -> TrainedReference:
     """Train the demo's reference and save it.
 
     Args:
@@ -60,7 +58,6 @@ def train_reference(
         output: Where to save the network; ends in ``.keras``.
         reporter: Where progress goes.
         seed: Seed of initialisation, order of rows and dropout.
-        validation: ``validation.parquet``; decides when to stop.
     """
     roles = DataRoles(label=LABEL, row_id=ROW_ID)
     return train_table_reference(
@@ -68,7 +65,6 @@ def train_reference(
         roles,
         output,
         reporter,
-        validation=DataSource(uri=str(validation)) if validation else None,
         seed=seed,
         output_name=OUTPUT_NAME,
     )
@@ -80,7 +76,6 @@ def train_table_reference(
     output: Path,
     reporter: Reporter,
     *,
-    validation: DataSource | None = None,
     seed: int = 0,
     regression: bool = False,
     output_name: str = "prediction",
@@ -88,15 +83,14 @@ def train_table_reference(
 ) -> TrainedReference:
     """Train a network on any local table and save it, compiled, as ``.keras``.
 
-    The validation rows, or else a seventh of the rows (per class), only decide when to stop; the best epoch's weights
-    are kept.
+    A seventh of the rows (per class) only decides when to stop; the best epoch's weights are kept. They are not the
+    rows by which a compaction judges: on rows that chose its epoch, a reference looks better than it is.
 
     Args:
         source: A local file and the rows of it.
         roles: The label, and the columns that are no features.
         output: Where to save the network.
         reporter: Where progress goes.
-        validation: Rows that are not trained on.
         seed: Seed of initialisation, order of rows and dropout.
         regression: Predict the label as a number.
         output_name: Name of the output layer.
@@ -111,18 +105,14 @@ def train_table_reference(
     model = build_table_reference(
         table.columns, len(table.classes) or None, widths=recipe.widths, dropout=recipe.dropout, output_name=output_name
     )
-    if validation is None:
-        held_out = _held_out(table, seed)
-        train_rows, stop_rows, stop_table = np.flatnonzero(~held_out), np.flatnonzero(held_out), table
-    else:
-        stop_table = read_table(validation, roles, regression=regression, classes=table.classes)
-        train_rows, stop_rows = np.arange(len(table.labels)), np.arange(len(stop_table.labels))
+    held_out = _held_out(table, seed)
+    train_rows, stop_rows = np.flatnonzero(~held_out), np.flatnonzero(held_out)
     steps = math.ceil(len(train_rows) / recipe.batch_size)
     monitor = _compile(model, table, recipe, steps)
     with reporter.track("Training the reference", recipe.epochs) as tracker:
         history = model.fit(
             _dataset(table, train_rows, recipe.batch_size, seed=seed),
-            validation_data=_dataset(stop_table, stop_rows, 4 * recipe.batch_size, seed=None),
+            validation_data=_dataset(table, stop_rows, 4 * recipe.batch_size, seed=None),
             epochs=recipe.epochs,
             verbose=0,
             shuffle=False,  # the data set shuffles itself

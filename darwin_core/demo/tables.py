@@ -59,9 +59,7 @@ class TrainingTable:
     classes: tuple[str, ...]
 
 
-def read_table(
-    source: DataSource, roles: DataRoles, *, regression: bool = False, classes: Sequence[str] = ()
-) -> TrainingTable:
+def read_table(source: DataSource, roles: DataRoles, *, regression: bool = False) -> TrainingTable:
     """Read a table of text and number columns whole.
 
     Args:
@@ -69,10 +67,9 @@ def read_table(
         roles: The label, and columns that are no features. Text of more values than a vocabulary holds is kept: rare
             values share one place.
         regression: Whether the label is a number to predict, not a class.
-        classes: Label values in the order of the outputs, where that is known; learned from the rows otherwise.
 
     Raises:
-        DataError: There is no usable column, a label is missing or not among ``classes``, or the file is damaged.
+        DataError: There is no usable column, a label is missing, or the file is damaged.
     """
     path = Path(source.uri.removeprefix("file://"))
     opened = open_source(source, [LocalFile(path, path.name)])
@@ -94,7 +91,7 @@ def read_table(
     labels = table[roles.label].combine_chunks()
     if regression:
         return TrainingTable(tuple(columns), values, label_numbers(labels, _row_name(source)), ())
-    classes = tuple(classes) or _classes(labels, roles.positive_label)
+    classes = _classes(labels, roles.positive_label)
     return TrainingTable(tuple(columns), values, class_indices(labels, classes, _row_name(source)), classes)
 
 

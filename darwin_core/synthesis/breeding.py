@@ -13,7 +13,7 @@ from darwin_core.dependency import DependencyGraph, analyse
 from darwin_core.networks import load_network
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.effort import Effort
+from darwin_core.synthesis.effort import Effort, Outlook
 from darwin_core.synthesis.generators import Generator, Situation
 from darwin_core.synthesis.inheritance import importance_of, inherit
 from darwin_core.synthesis.nursery import Birth, Nursery, Stint
@@ -53,7 +53,6 @@ class Breeder:
         nursery: Raises offspring.
         effort: Says how many rows they see.
         frame: What offspring have in common.
-        generations: How many generations there will be at most.
         seed: Seed of the search.
     """
 
@@ -65,19 +64,25 @@ class Breeder:
         effort: Effort,
         frame: Frame,
         *,
-        generations: int,
         seed: int,
     ) -> None:
         self._generator, self._probings, self._nursery = generator, probings, nursery
-        self._effort, self._frame, self._generations, self._seed = effort, frame, generations, seed
+        self._effort, self._frame, self._seed = effort, frame, seed
 
     def breed(
-        self, generation: int, parent: Candidate, sizes: Sequence[float], promising: Sequence[Candidate], pace: Pace
+        self,
+        generation: int,
+        outlook: Outlook,
+        parent: Candidate,
+        sizes: Sequence[float],
+        promising: Sequence[Candidate],
+        pace: Pace,
     ) -> list[Candidate]:
         """One generation.
 
         Args:
             generation: Its number; the first is 1.
+            outlook: How many generations are to come, this one included.
             parent: What the offspring inherit from.
             sizes: Relative size of each offspring.
             promising: Networks that promise to keep the quality.
@@ -91,8 +96,8 @@ class Breeder:
         insights = self._probings.of(parent, graph)
         importance = importance_of(insights)
         births = self._births(generation, parent, graph, insights, sizes)
-        stints = {birth.candidate_id: self._stints(generation, birth.cost, len(births)) for birth in births}
-        pace.expect_generations(generation, sum(item[0].samples for item in stints.values()) * 3 // 2)
+        stints = {birth.candidate_id: self._stints(outlook, birth.cost, len(births)) for birth in births}
+        pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []
         for birth in births:
             pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
@@ -103,9 +108,9 @@ class Breeder:
                 raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
         return raced
 
-    def _stints(self, generation: int, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
+    def _stints(self, outlook: Outlook, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
         """The race of one offspring: in one go where it is cheap, else in halves."""
-        races = 0.75 * count * (self._generations - generation + 1)
+        races = 0.75 * count * outlook.generations
         samples = self._effort.race_samples(cost, races)
         if 3 * cost.macs * samples < _WORTH_HALVING:
             return (Stint(1, samples, CandidateStage.RACED),)

@@ -44,6 +44,14 @@ class Clock:
         return share * self._seconds - (time.monotonic() - self._started)
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """What is still to be tried: so many generations, the next one included, of so many offspring each."""
+
+    generations: int
+    offspring: int
+
+
 @dataclass
 class _Speed:
     macs: float
@@ -70,6 +78,23 @@ class Effort:
     def __init__(self, budget: SearchBudget, rows: int, *, images: bool, clock: Clock) -> None:
         self._budget, self._rows, self._images, self._clock = budget, rows, images, clock
         self._speed: _Speed | None = None
+
+    def outlook(self, cost: NetworkCost, generations_left: int) -> Outlook:
+        """Fewer offspring, then fewer generations, where the seconds do not suffice for every race.
+
+        A network that saw too few rows is judged wrongly, whereas one network less is only one network less.
+
+        Args:
+            cost: About what the largest of the next offspring costs.
+            generations_left: How many the budget admits.
+        """
+        wanted = Outlook(generations_left, self._budget.offspring)
+        if not self._clock.limited:
+            return wanted
+        race = (self._budget.generation_samples or self._race_by_data(cost)) * self._row_seconds(cost)
+        races = max(1, math.floor(self._clock.left(SEARCH_SHARE) / race))
+        generations = min(wanted.generations, races)
+        return Outlook(generations, min(wanted.offspring, races // generations))
 
     def race_samples(self, cost: NetworkCost, races_left: float) -> int:
         """Rows for one offspring of this cost, with so many races to come, this one included."""
@@ -102,8 +127,9 @@ class Effort:
     def _affordable(self, wanted: int, cost: NetworkCost, seconds: float) -> int:
         if not self._clock.limited:
             return wanted
+        return int(max(_FEWEST_ROWS, min(wanted, seconds / self._row_seconds(cost))))
+
+    def _row_seconds(self, cost: NetworkCost) -> float:
         if self._speed is None:
-            row_seconds = _GUESSED_ROW_SECONDS + 3.0 * cost.macs / _GUESSED_MACS_PER_SECOND
-        else:
-            row_seconds = self._speed.row_seconds_at(cost.macs)
-        return int(max(_FEWEST_ROWS, min(wanted, seconds / row_seconds)))
+            return _GUESSED_ROW_SECONDS + 3.0 * cost.macs / _GUESSED_MACS_PER_SECOND
+        return self._speed.row_seconds_at(cost.macs)

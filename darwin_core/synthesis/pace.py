@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from darwin_core.contracts import SearchBudget
 from darwin_core.progress import Tracker
 
 
@@ -11,12 +10,11 @@ class Pace(Tracker):
 
     Args:
         tracker: Where it is shown.
-        budget: How many generations there may be.
         finish_rows: Rows expected of the long finish and of the control together.
     """
 
-    def __init__(self, tracker: Tracker, budget: SearchBudget, finish_rows: int) -> None:
-        self._tracker, self._budget, self._finish_rows = tracker, budget, finish_rows
+    def __init__(self, tracker: Tracker, finish_rows: int) -> None:
+        self._tracker, self._finish_rows = tracker, finish_rows
         self._done, self._note = 0.0, ""
 
     def advance(self, amount: float = 1, note: str = "") -> None:
@@ -33,9 +31,8 @@ class Pace(Tracker):
         self._note = text
         self._tracker.advance(0, text)
 
-    def expect_generations(self, generation: int, rows: int) -> None:
-        """From ``generation`` on each generation takes so many rows."""
-        left = self._budget.generations - generation + 1
+    def expect_generations(self, left: int, rows: int) -> None:
+        """So many generations are left, of so many rows each."""
         self._tracker.set_total(self._done + left * rows + self._finish_rows)
 
     def expect(self, rows: int) -> None:

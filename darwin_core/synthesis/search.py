@@ -40,7 +40,7 @@ from darwin_core.synthesis.requirements import complete_requirements
 from darwin_core.synthesis.settling import Settler
 from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
-from darwin_core.training import PLAIN, DistillationData, Distiller, TeacherCache, TrainingPlan
+from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
 
 REFERENCE_ID = "reference"
 
@@ -96,12 +96,10 @@ class Search:
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
         frame = self._frame(judge, insights, reference)
-        breeder = Breeder(
-            aim.generator, probings, nursery, effort, frame, generations=aim.budget.generations, seed=aim.seed
-        )
-        loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, self._clock)
+        breeder = Breeder(aim.generator, probings, nursery, effort, frame, seed=aim.seed)
+        loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, effort, self._clock, self._journal)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, aim.budget, 2 * effort.finish_samples(self._cost, 1))
+            pace = Pace(tracker, 2 * effort.finish_samples(self._cost, 1))
             with self._timed("generations"):
                 candidates = loop.run(reference, pace)
             with self._timed("finish"):
@@ -131,15 +129,17 @@ class Search:
     def _nursery(self, examiner: Examiner) -> Nursery:
         rows, kind = self._train.split, self._reference.kind
         with self._timed("teacher"):
-            data = DistillationData(rows, ((PLAIN, self._teacher.outputs(rows, self._train.sha256)),))
+            outputs = self._teacher.outputs(rows, self._train.sha256)
+        views = teaching_views(kind.task, images=self._images)
+        data = DistillationData(rows, tuple((view, outputs) for view in views))
 
         def plan(samples: int) -> TrainingPlan:
             return TrainingPlan.for_data(samples, images=self._images)
 
         distiller = Distiller(kind, data, self._reference.loss)
-        validation = self._validation
-        outputs = self._teacher.outputs(validation.split, validation.sha256)
-        settler = Settler(kind, self._reference.loss, validation.split, outputs, self._aim.alert_budget)
+        judged = self._validation
+        expected = self._teacher.outputs(judged.split, judged.sha256)
+        settler = Settler(kind, self._reference.loss, judged.split, expected, self._aim.alert_budget)
         folder = self._workdir / "networks"
         return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, settler, self._aim.seed)
 
@@ -207,7 +207,7 @@ class Search:
         if frame.limits.bounded:
             allocator = WidthAllocator(self._graph, self._cost, head=frame.head, dropped_inputs=frame.dropped_inputs)
             ceiling = allocator.size(allocator.allocate({}, Target(1.0, frame.limits)))
-        return SizeSchedule(self._aim.budget, ceiling)
+        return SizeSchedule(self._aim.budget.resource_factor, ceiling)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darwin_core.contracts import SearchBudget
+from darwin_core.synthesis.effort import Outlook
 
 _FACTORS_PER_STEP = 3
 _LONGEST_STEP = 0.1
@@ -49,34 +49,33 @@ class SizeSchedule:
     """Sizes for the next generation.
 
     Args:
-        budget: Number of generations and offspring, and the resource factor.
+        factor: Cost of a generation over its parents', below 1.
         ceiling: Largest size that the requirements on resources admit; 1 where there are none.
     """
 
-    def __init__(self, budget: SearchBudget, ceiling: float) -> None:
-        self._budget, self._ceiling = budget, ceiling
-        factor = budget.resource_factor
+    def __init__(self, factor: float, ceiling: float) -> None:
+        self._ceiling = ceiling
         self._step = min(factor, max(factor**_FACTORS_PER_STEP, _LONGEST_STEP))
 
-    def sizes(self, found: Bracket, generation: int) -> tuple[float, ...]:
-        """Relative sizes for the offspring of a generation (the first is 1), largest first; empty: nothing to gain."""
-        count = self._budget.offspring
+    def sizes(self, found: Bracket, outlook: Outlook) -> tuple[float, ...]:
+        """Relative sizes for the offspring of the next generation, largest first; empty: nothing to gain."""
+        count = outlook.offspring
         if found.good > self._ceiling:
-            if found.bad is not None or generation == self._budget.generations:
+            if found.bad is not None or outlook.generations == 1:
                 return (self._ceiling,) * count
-            return self._ladder(found.good, self._reaching(found.good, generation))
+            return _ladder(found.good, self._reaching(found.good, outlook), count)
         if found.bad is None:
-            return self._ladder(found.good, self._step)
+            return _ladder(found.good, self._step, count)
         if found.bad / found.good > _CLOSED:
             return ()
-        step = (found.bad / found.good) ** (1.0 / (count + 1))
-        return self._ladder(found.good, step)
+        return _ladder(found.good, (found.bad / found.good) ** (1.0 / (count + 1)), count)
 
-    def _ladder(self, start: float, factor: float) -> tuple[float, ...]:
-        return tuple(start * factor**step for step in range(1, self._budget.offspring + 1))
-
-    def _reaching(self, start: float, generation: int) -> float:
+    def _reaching(self, start: float, outlook: Outlook) -> float:
         """The factor that comes to the ceiling one generation before the last, so that one is left to refine."""
-        left = max(1, self._budget.generations - generation)
-        reaching: float = (self._ceiling / start) ** (1.0 / (left * self._budget.offspring))
+        steps = (outlook.generations - 1) * outlook.offspring
+        reaching: float = (self._ceiling / start) ** (1.0 / steps)
         return min(self._step, reaching)
+
+
+def _ladder(start: float, factor: float, count: int) -> tuple[float, ...]:
+    return tuple(start * factor**step for step in range(1, count + 1))

@@ -15,3 +15,4 @@ from darwin_core.training.teacher import TeacherCache as TeacherCache
 from darwin_core.training.views import PLAIN as PLAIN
 from darwin_core.training.views import ShiftView as ShiftView
 from darwin_core.training.views import View as View
+from darwin_core.training.views import teaching_views as teaching_views

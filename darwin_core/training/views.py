@@ -1,7 +1,7 @@
-"""Views: label-safe variations of the training rows, so fixed that the teacher's outputs on them can be cached.
+"""Views: label-safe variations of the training rows.
 
-A view is a pure function of the row number. Every offspring of every generation and run sees the same variations, and
-the teacher looks at each of them once.
+A view is a pure function of the row number, so every offspring of every generation and run sees the same variations,
+and a reference's outputs on them could be cached like those on the rows as they are.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darwin_core.contracts import Task
 from darwin_core.data import MappedSplit
 from darwin_core.data.permutation import mix64
 
 Inputs = dict[str, npt.NDArray[Any]]
 Rows = npt.NDArray[np.int64]
+
+_VARIATIONS = 64
 
 
 class View(ABC):
@@ -44,17 +47,17 @@ PLAIN = PlainView()
 
 
 class ShiftView(View):
-    """Images moved by a few pixels and made a little brighter or darker; never mirrored or turned.
+    """Images moved a little and made brighter or darker; never mirrored or turned, which makes another sign of many.
 
     Args:
         index: Which of the endlessly many such views.
-        pixels: Largest shift along each axis; the border is repeated.
+        shift: Largest shift along each axis as a share of it; the border is repeated.
         brightness: Largest relative change of brightness.
     """
 
-    def __init__(self, index: int, pixels: int = 2, brightness: float = 0.15) -> None:
-        self.name = f"shift-{pixels}-{brightness:g}-{index}"
-        self._index, self._pixels, self._brightness = index, pixels, brightness
+    def __init__(self, index: int, shift: float = 0.1, brightness: float = 0.3) -> None:
+        self.name = f"shift-{shift:g}-{brightness:g}-{index}"
+        self._index, self._shift, self._brightness = index, shift, brightness
 
     def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
         """The images (inputs of rank 4), varied; other inputs as they are."""
@@ -63,7 +66,8 @@ class ShiftView(View):
 
     def _vary(self, images: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
         height, width = images.shape[1:3]
-        shift = (_uniform(rows, self._index, (0, 1)) * (2 * self._pixels + 1)).astype(np.int64) - self._pixels
+        most = np.rint(self._shift * np.asarray([height, width]))
+        shift = (_uniform(rows, self._index, (0, 1)) * (2 * most + 1)).astype(np.int64) - most.astype(np.int64)
         gain = 1 + self._brightness * (2 * _uniform(rows, self._index, (2,)) - 1)
         down = np.clip(np.arange(height)[None, :] + shift[:, :1], 0, height - 1)
         right = np.clip(np.arange(width)[None, :] + shift[:, 1:], 0, width - 1)
@@ -72,6 +76,18 @@ class ShiftView(View):
         if images.dtype.kind in "iu":
             varied = np.clip(np.rint(varied), 0, np.iinfo(images.dtype).max)
         return np.asarray(varied.astype(images.dtype))
+
+
+def teaching_views(task: Task, *, images: bool) -> tuple[View, ...]:
+    """The views of the training rows, in the order in which epochs use them.
+
+    Pictures of classes are varied: a row is hardly seen twice in the same form, and the reference's outputs on the row
+    as it is stand for all of its forms, so the reference need not look at them. A number to be predicted may depend on
+    place or brightness, and tables have no variation that is true of every column.
+    """
+    if images and task is not Task.REGRESSION:
+        return tuple(ShiftView(index) for index in range(_VARIATIONS))
+    return (PLAIN,)
 
 
 def _uniform(rows: Rows, index: int, streams: tuple[int, ...]) -> npt.NDArray[np.float64]:

@@ -52,8 +52,7 @@ def compact_command(case: Case, args: argparse.Namespace, seed: int, work: Path)
             roles = DataRoles(label=case.label, exclude=case.exclude, positive_label=case.positive_label)
             started = time.monotonic()
             rows = DataSource.parse(train)
-            stop = DataSource.parse(validation) if validation else None
-            train_table_reference(rows, roles, Path(reference), default_reporter(), validation=stop, seed=seed)
+            train_table_reference(rows, roles, Path(reference), default_reporter(), seed=seed)
             timing.write_text(str(time.monotonic() - started))
         seconds = float(timing.read_text())
     command = ["compact", "--reference", reference, "--train", train, "--test", test, "--label", case.label]

@@ -63,7 +63,7 @@ with DAG(
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         files = write_demo_data(Path(folder), night=int(night))
         output = Path(folder) / "reference.keras"
-        trained = train_reference(files.train, output, LogReporter(), seed=int(night), validation=files.validation)
+        trained = train_reference(files.train, output, LogReporter(), seed=int(night))
         return {"parameters": trained.parameters, **trained.validation}
 
     retrain(str(HOME / "retrained"), "{{ params.night }}")

@@ -26,7 +26,7 @@ def train_credit_network(
         night: Every night has rows of its own.
         network: The trained network, a .keras file.
         train: The rows it was trained with.
-        validation: Rows that decided when training stopped.
+        validation: Rows the training did not see, by which candidates are judged.
         test: Rows it has not seen.
     """
     import shutil
@@ -43,7 +43,7 @@ def train_credit_network(
         Path(artifact.path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, artifact.path)
     network.path = network.path + ".keras"
-    train_reference(Path(train.path), Path(network.path), LogReporter(), seed=night, validation=Path(validation.path))
+    train_reference(Path(train.path), Path(network.path), LogReporter(), seed=night)
 
 
 def declare_train_and_compact_pipeline(components: ComponentSet = CONTAINERS) -> Any:

@@ -128,8 +128,8 @@ def test_a_table_without_usable_columns_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_demo_reference_is_as_good_as_others_report_for_this_table(tmp_path: Path) -> None:
-    train, validation, test = write_demo_data(tmp_path)
-    trained = train_reference(train, tmp_path / "reference.keras", Reporter(), validation=validation)
+    train, _, test = write_demo_data(tmp_path)
+    trained = train_reference(train, tmp_path / "reference.keras", Reporter())
     assert 300_000 < trained.parameters < 700_000
     model = load_network(trained.path)
     assert model.output_names == [OUTPUT_NAME]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from darwin_core.contracts import NetworkCost, SearchBudget
-from darwin_core.synthesis.effort import Clock, Effort
+from darwin_core.synthesis.effort import Clock, Effort, Outlook
 
 
 def cost(macs: int) -> NetworkCost:
@@ -47,3 +47,16 @@ def test_seconds_of_killed_attempts_count() -> None:
 
 def test_a_network_gets_some_rows_even_when_time_is_up() -> None:
     assert effort(Clock(1.0, used=50.0)).finish_samples(cost(10**8), 1) == 2_000
+
+
+def test_too_few_seconds_cost_offspring_first_and_then_generations() -> None:
+    def outlook(seconds: float | None) -> Outlook:
+        found = effort(Clock(seconds), generation_samples=10_000, generations=3, offspring=3)
+        found.observe(cost(10**6), 10_000, 10.0)
+        return found.outlook(cost(10**6), 3)
+
+    assert outlook(None) == outlook(1000.0) == Outlook(3, 3)
+    assert outlook(150.0) == Outlook(3, 2)
+    assert outlook(70.0) == Outlook(3, 1)
+    assert outlook(50.0) == Outlook(2, 1)
+    assert outlook(5.0) == Outlook(1, 1)
