@@ -35,7 +35,6 @@ CREDIT_RISK = {
         "pr_auc_margin": 0.02,
         "recall_margin": 0.02,
         "accuracy_margin": 0.02,
-        "alert_rate_change": 0.15,
         "calibration_rise": 0.02,
     },
     "title": "Credit default: compaction report",

@@ -27,7 +27,7 @@ def test_small_networks_see_more_rows_within_a_number_of_epochs() -> None:
     assert rows == sorted(rows)
     assert rows[-1] == 4 * 30_000
     assert effort(rows=100).race_samples(cost(10), 1) == 40_000
-    assert effort(rows=10**8).race_samples(cost(10), 1) == 500_000
+    assert effort(rows=10**8).race_samples(cost(10), 1) == 2_000_000
 
 
 def test_seconds_limit_rows_by_the_speed_that_was_seen() -> None:
