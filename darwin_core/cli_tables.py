@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from darwin_core.contracts import CompactionSummary, NetworkInspection, NetworkSummary, Verdict
+from darwin_core.contracts import (
+    CandidateRecord,
+    CompactionSummary,
+    NetworkInspection,
+    NetworkSummary,
+    ParetoFront,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +36,8 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
     for name, before, after, shown in _rows(summary.reference, summary.candidate):
         table.add_row(name, shown.format(before), shown.format(after), _change(name, before, after))
     console.print(table)
+    if summary.origin is not None:
+        console.print(f"Picked by a person: {summary.origin}", markup=False)
     console.print(f"Verdict: [bold {_COLOURS[summary.verdict]}]{summary.verdict}[/]")
     for reason in summary.reasons[:4]:
         console.print(f"  - {reason}", markup=False)
@@ -37,6 +46,41 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
     for name in ("report", "candidate", "version"):
         if name in summary.paths:
             console.print(f"{name}: {summary.paths[name]}", markup=False, soft_wrap=True)
+
+
+def print_front(front: ParetoFront, *, as_json: bool) -> None:
+    """The points of a Pareto front below the reference, with cost and quality on the validation rows."""
+    if as_json:
+        print(front.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    quality = front.reference.quality
+    metrics = [name for name, value in quality.model_dump().items() if value is not None] if quality else []
+    console = Console()
+    _print_table(
+        console,
+        f"Pareto front of run {front.run_id}; quality on the validation rows",
+        ("candidate", "parameters", "MACs", *metrics, "stage", "requirements"),
+        [_point(item, metrics, front) for item in (front.reference, *front.points)],
+    )
+    console.print(
+        f"Another one: darwin compact --from {front.line.rstrip('/')}/runs/{front.run_id} --pick CANDIDATE",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _point(record: CandidateRecord, metrics: Sequence[str], front: ParetoFront) -> tuple[str, ...]:
+    values = [getattr(record.quality, name, None) for name in metrics]
+    is_reference = record.candidate_id == front.reference.candidate_id
+    missed = [str(status.requirement) for status in record.requirements if not status.met]
+    return (
+        f"{record.candidate_id}{' (chosen)' if record.candidate_id == front.chosen else ''}",
+        f"{record.cost.parameters:,}",
+        f"{record.cost.macs:,}",
+        *("" if value is None else f"{value:.4f}" for value in values),
+        "" if is_reference else record.stage.value,
+        "" if is_reference else f"misses {', '.join(missed)}" if missed else "met",
+    )
 
 
 def _rows(reference: NetworkSummary, candidate: NetworkSummary) -> list[tuple[str, float, float, str]]:
