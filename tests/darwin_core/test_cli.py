@@ -115,6 +115,16 @@ def test_the_front_is_listed_for_people_and_for_programs(finished: tuple[Path, C
     assert f"--from {place} --pick" in by_name.stdout.replace("\n", " ")
 
 
+def test_every_door_keeps_the_configuration_beside_the_run(finished: tuple[Path, CompactionSummary]) -> None:
+    config = finished[0] / "runs" / "first" / "config.json"
+    text = config.read_text()
+    config.unlink()
+    result = darwin("run-step", "synthesize", "--config", text, "--run-id", "first")
+    assert result.returncode == 0, result.stderr
+    assert SynthesizeResult.from_json(result.stdout).reused
+    assert config.read_text() == text
+
+
 @pytest.mark.slow
 def test_a_person_picks_another_point_and_the_run_goes_on_from_it(
     table: dict[str, Path], finished: tuple[Path, CompactionSummary]
