@@ -49,37 +49,33 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
 
 
 def print_front(front: ParetoFront, *, as_json: bool) -> None:
-    """The points of a Pareto front below the reference, with cost and quality on the validation rows."""
+    """The points of a Pareto front below the reference: cost, the most telling quality, what is missed."""
     if as_json:
         print(front.to_json(), end="")  # noqa: T201 - the answer itself
         return
-    quality = front.reference.quality
-    metrics = [name for name, value in quality.model_dump().items() if value is not None] if quality else []
+    known = front.reference.quality.model_dump(exclude_none=True) if front.reference.quality else {}
+    metric = next((name for name in ("pr_auc", "accuracy", "rmse") if name in known), "loss")
     console = Console()
-    _print_table(
-        console,
-        f"Pareto front of run {front.run_id}; quality on the validation rows",
-        ("candidate", "parameters", "MACs", *metrics, "stage", "requirements"),
-        [_point(item, metrics, front) for item in (front.reference, *front.points)],
-    )
-    console.print(
-        f"Another one: darwin compact --from {front.line.rstrip('/')}/runs/{front.run_id} --pick CANDIDATE",
-        markup=False,
-        soft_wrap=True,
-    )
+    table = Table(title=f"Pareto front of run {front.run_id}, {metric} on the validation rows", title_justify="left")
+    for heading in ("candidate", "parameters", "macs", metric, "stage", "requirements"):
+        table.add_column(heading, justify="right" if heading in ("parameters", "macs", metric) else "left")
+    for record in (front.reference, *front.points):
+        table.add_row(*_point(record, metric, front))
+    console.print(table)
+    folder = f"{front.line.rstrip('/')}/runs/{front.run_id}"
+    console.print(f"To take another: darwin compact --from {folder} --pick CANDIDATE", markup=False, soft_wrap=True)
 
 
-def _point(record: CandidateRecord, metrics: Sequence[str], front: ParetoFront) -> tuple[str, ...]:
-    values = [getattr(record.quality, name, None) for name in metrics]
-    is_reference = record.candidate_id == front.reference.candidate_id
-    missed = [str(status.requirement) for status in record.requirements if not status.met]
+def _point(record: CandidateRecord, metric: str, front: ParetoFront) -> tuple[str, ...]:
+    value = getattr(record.quality, metric, None)
+    missed = sum(not status.met for status in record.requirements)
+    told = (record.stage.value, f"misses {missed}" if missed else "met")
     return (
-        f"{record.candidate_id}{' (chosen)' if record.candidate_id == front.chosen else ''}",
+        f"{record.candidate_id} (chosen)" if record.candidate_id == front.chosen else record.candidate_id,
         f"{record.cost.parameters:,}",
         f"{record.cost.macs:,}",
-        *("" if value is None else f"{value:.4f}" for value in values),
-        "" if is_reference else record.stage.value,
-        "" if is_reference else f"misses {', '.join(missed)}" if missed else "met",
+        "" if value is None else f"{value:.4f}",
+        *(("", "") if record.candidate_id == front.reference.candidate_id else told),
     )
 
 

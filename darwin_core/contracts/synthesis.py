@@ -79,7 +79,7 @@ class CandidateRecord(Contract):
     requirements: tuple[RequirementStatus, ...] = ()
     feasible: bool = False
     promising: bool | None = Field(
-        default=None, description="expected to keep the quality once it has had the long finish"
+        default=None, description="as last judged: expected to keep the quality once it has had the long finish"
     )
     on_front: bool = False
     network: ArtifactRef | None = None

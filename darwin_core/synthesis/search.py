@@ -91,10 +91,7 @@ class Search:
     def run(self) -> SearchOutcome:
         """Search, finish, choose, and hold the choice against the control."""
         aim, effort = self._aim, self._effort
-        judge = self._judge()
-        latency = self._latency() if judge.indicator.needs_latency else None
-        reference = self._generation_zero(judge, latency)
-        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        judge, reference, nursery = self._prepare()
         probings = Probings(self._inquisitor(), self._workdir / "insights")
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
@@ -118,13 +115,10 @@ class Search:
 
     def go_on_from(self, point: PickedPoint) -> SearchOutcome:
         """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
-        aim, effort, pick = self._aim, self._effort, point.pick
-        judge = self._judge()
-        latency = self._latency() if judge.indicator.needs_latency else None
-        reference = self._generation_zero(judge, latency)
-        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        aim, effort = self._aim, self._effort
+        judge, reference, nursery = self._prepare()
         candidates = point.population(self._cost)
-        place = next(index for index, item in enumerate(candidates) if item.candidate_id == pick.candidate_id)
+        place = [item.candidate_id for item in candidates].index(point.pick.candidate_id)
         picked = candidates[place]
         genome = picked.record.genome
         frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
@@ -136,14 +130,19 @@ class Search:
             with self._timed("control"):
                 control = uniform_control(chosen, reference, frame, nursery, pace)
         candidates[place] = chosen
-        seconds = {phase: point.search.seconds.get(phase, 0.0) + self._seconds.get(phase, 0.0)
-                   for phase in point.search.seconds | self._seconds}  # fmt: skip
+        before, now = point.search.seconds, self._seconds
+        seconds = {phase: before.get(phase, 0.0) + now.get(phase, 0.0) for phase in before | now}
         task = self._reference.kind.task
         record = record_search(aim, task, reference, candidates, [control], chosen, seconds, point)
-        stored = {*point.networks, chosen.candidate_id}
-        by_id = {item.candidate_id: item for item in candidates if item.candidate_id in stored}
+        by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
+
+    def _prepare(self) -> tuple[Judge, Candidate, Nursery]:
+        judge = self._judge()
+        latency = self._latency() if judge.indicator.needs_latency else None
+        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        return judge, self._generation_zero(judge, latency), nursery
 
     def _judge(self) -> Judge:
         rows, kind = self._validation.split, self._reference.kind

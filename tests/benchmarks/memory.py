@@ -174,7 +174,8 @@ def main() -> int:
     args = parser.parse_args()
     folder = args.output.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    results: dict[str, Any] = {}
+    target = folder / "memory.json"
+    results: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
     for case in args.case or SIZES:
         small, large = SIZES[case]
         network = reference(case, prepare(case, small, folder), folder)
@@ -184,7 +185,7 @@ def main() -> int:
             "mib": {step: {str(rows): peaks[rows][step] for rows in peaks} for step in peaks[small]},
             "growth": {step: growth(peaks[small][step], peaks[large][step]) for step in peaks[small]},
         }
-        (folder / "memory.json").write_text(json.dumps(results, indent=1) + "\n")
+        target.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps({case: found["growth"] for case, found in results.items()}, indent=1))
     grown = [found["growth"]["synthesize"][name] for found in results.values() for name in ("rss", "anon")]
     return int(max(grown) >= MOST_GROWTH)
