@@ -23,13 +23,16 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from darwin_core import __version__, contracts
-from darwin_core.cli_tables import print_inspection, print_narrowing, print_summary
+from darwin_core.cli_runs import absolute, check_picking, parse_run
+from darwin_core.cli_tables import print_front, print_inspection, print_narrowing, print_summary
 from darwin_core.contracts import (
     STEPS,
     CompactionConfig,
+    CompactionSummary,
     DataRoles,
     GateConfig,
     Genome,
+    Pick,
     Requirement,
     SearchBudget,
     SliceSpec,
@@ -92,15 +95,21 @@ def demo(
     reporter = default_reporter(quiet=quiet)
     output = output.absolute()
     reporter.message(f"Night {next_night(output)} of the demo; everything is written below {output}")
-    print_summary(run_night(output, reporter=reporter, seed=seed), as_json=as_json)
+    summary = run_night(output, reporter=reporter, seed=seed)
+    _conclude(summary, StorageOptions(), as_json=as_json)
 
 
 @app.command()
 def compact(
-    reference: Annotated[str, typer.Option(help="The trained network: path or s3:// URI of a .keras file.")],
-    train: Annotated[str, typer.Option(help="Training rows: URI, or URI#column=value to take part of a file.")],
-    label: Annotated[str, typer.Option(help="Column to predict.")],
-    output: Annotated[str, typer.Option(help="Prefix of the model line; everything is written below it.")],
+    context: typer.Context,
+    reference: Annotated[
+        str | None, typer.Option(help="The trained network: path or s3:// URI of a .keras file.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option(help="Training rows: URI, or URI#column=value for part of a file.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line; all is written below it.")] = None,
     validation: Annotated[str | None, typer.Option(help="Validation rows; without them a share of train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test rows; without them a share of train is sealed away.")] = None,
     require: Annotated[list[str] | None, typer.Option(help="E.g. parameters<=20000; repeat for more.")] = None,
@@ -123,6 +132,10 @@ def compact(
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same network.")] = 0,
     run_id: Annotated[str | None, typer.Option(help="Name of the run; the same name resumes it.")] = None,
+    from_run: Annotated[
+        str | None, typer.Option("--from", help="Go on from this run: its folder, or its name.")
+    ] = None,
+    pick: Annotated[str | None, typer.Option(help="With --from: the candidate to take from its Pareto front.")] = None,
     endpoint_url: EndpointUrl = None,
     region: Region = None,
     path_style: PathStyle = False,
@@ -133,12 +146,26 @@ def compact(
 ) -> None:
     """Compact a network without an orchestrator: all five steps, then summary.json, report and published version.
 
-    Killed or failed, the same command continues where it stopped.
+    Killed or failed, the same command continues where it stopped. With --from and --pick, another network of a finished
+    run's Pareto front is finished, judged, explained and published; data and settings are those of that run.
     """
+    storage = _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id)
+    check_picking(context)
+    if from_run is not None and pick is not None:
+        from darwin_core.steps.stored_runs import picking_config
+
+        line, origin = parse_run(from_run, output)
+        with _option_errors():
+            point = Pick(run_id=origin, candidate_id=pick)
+        _run(
+            picking_config(line, point, storage), run_id or f"{origin[:100]}-{pick[:20]}", quiet=quiet, as_json=as_json
+        )
+        return
+    assert reference is not None and train is not None and label is not None and output is not None
     with _option_errors():
         config = CompactionConfig(
-            line=_absolute(output),
-            reference=_absolute(reference),
+            line=absolute(output),
+            reference=absolute(reference),
             train=DataSource.parse(train),
             validation=DataSource.parse(validation) if validation else None,
             test=DataSource.parse(test) if test else None,
@@ -153,7 +180,7 @@ def compact(
                 time=time,
                 slices=tuple(SliceSpec.parse(text) for text in slices or ()),
             ),
-            storage=_storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+            storage=storage,
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
             budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
@@ -163,11 +190,27 @@ def compact(
             threads=threads,
             seed=seed,
         )
-    load_quietly("tensorflow")
-    from darwin_core.steps.compaction import run_compaction
-
     name = run_id or f"{datetime.now(UTC):%Y%m%d}-{config.digest()[:8]}"
-    print_summary(run_compaction(config, name, reporter=default_reporter(quiet=quiet)), as_json=as_json)
+    _run(config, name, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def front(
+    run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the Pareto front of a run: the networks that `darwin compact --from RUN --pick ID` can go on from."""
+    from darwin_core.steps.stored_runs import read_front
+
+    line, run_id = parse_run(run, output)
+    found = read_front(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    print_front(found, as_json=as_json)
 
 
 @app.command("run-step")
@@ -276,9 +319,21 @@ def schema(
     print(json.dumps(document, indent=2))  # noqa: T201 - the answer itself
 
 
-def _absolute(uri: str) -> str:
-    """Local paths made absolute, so that what is recorded stays true in another working folder."""
-    return uri if "://" in uri else str(Path(uri).absolute())
+def _run(config: CompactionConfig, run_id: str, *, quiet: bool, as_json: bool) -> None:
+    load_quietly("tensorflow")
+    from darwin_core.steps.compaction import run_compaction
+
+    summary = run_compaction(config, run_id, reporter=default_reporter(quiet=quiet))
+    _conclude(summary, config.storage, as_json=as_json)
+
+
+def _conclude(summary: CompactionSummary, storage: StorageOptions, *, as_json: bool) -> None:
+    """The figures; for people also the front, from which they can pick something else."""
+    print_summary(summary, as_json=as_json)
+    if not as_json:
+        from darwin_core.steps.stored_runs import read_front
+
+        print_front(read_front(summary.line, summary.run_id, storage), as_json=False)
 
 
 @contextmanager
@@ -324,7 +379,10 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
         raise RequestError("Expected either --request, or --config together with --run-id.")
     parsed = CompactionConfig.from_json(_text(config), origin="--config" if config.lstrip()[:1] == "{" else config)
     from darwin_core.steps.runner import stored_results
+    from darwin_core.steps.stored_runs import store_config
 
+    if step is StepName.SYNTHESIZE:
+        store_config(parsed, run_id)
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
 
 

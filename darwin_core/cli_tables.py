@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from darwin_core.contracts import CompactionSummary, NetworkInspection, NetworkSummary, Verdict
+from darwin_core.contracts import (
+    CandidateRecord,
+    CompactionSummary,
+    NetworkInspection,
+    NetworkSummary,
+    ParetoFront,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +36,8 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
     for name, before, after, shown in _rows(summary.reference, summary.candidate):
         table.add_row(name, shown.format(before), shown.format(after), _change(name, before, after))
     console.print(table)
+    if summary.origin is not None:
+        console.print(f"Picked by a person: {summary.origin}", markup=False)
     console.print(f"Verdict: [bold {_COLOURS[summary.verdict]}]{summary.verdict}[/]")
     for reason in summary.reasons[:4]:
         console.print(f"  - {reason}", markup=False)
@@ -37,6 +46,37 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
     for name in ("report", "candidate", "version"):
         if name in summary.paths:
             console.print(f"{name}: {summary.paths[name]}", markup=False, soft_wrap=True)
+
+
+def print_front(front: ParetoFront, *, as_json: bool) -> None:
+    """The points of a Pareto front below the reference: cost, the most telling quality, what is missed."""
+    if as_json:
+        print(front.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    known = front.reference.quality.model_dump(exclude_none=True) if front.reference.quality else {}
+    metric = next((name for name in ("pr_auc", "accuracy", "rmse") if name in known), "loss")
+    console = Console()
+    table = Table(title=f"Pareto front of run {front.run_id}, {metric} on the validation rows", title_justify="left")
+    for heading in ("candidate", "parameters", "macs", metric, "stage", "requirements"):
+        table.add_column(heading, justify="right" if heading in ("parameters", "macs", metric) else "left")
+    for record in (front.reference, *front.points):
+        table.add_row(*_point(record, metric, front))
+    console.print(table)
+    folder = f"{front.line.rstrip('/')}/runs/{front.run_id}"
+    console.print(f"To take another: darwin compact --from {folder} --pick CANDIDATE", markup=False, soft_wrap=True)
+
+
+def _point(record: CandidateRecord, metric: str, front: ParetoFront) -> tuple[str, ...]:
+    value = getattr(record.quality, metric, None)
+    missed = sum(not status.met for status in record.requirements)
+    told = (record.stage.value, f"misses {missed}" if missed else "met")
+    return (
+        f"{record.candidate_id} (chosen)" if record.candidate_id == front.chosen else record.candidate_id,
+        f"{record.cost.parameters:,}",
+        f"{record.cost.macs:,}",
+        "" if value is None else f"{value:.4f}",
+        *(("", "") if record.candidate_id == front.reference.candidate_id else told),
+    )
 
 
 def _rows(reference: NetworkSummary, candidate: NetworkSummary) -> list[tuple[str, float, float, str]]:

@@ -81,6 +81,8 @@ from darwin_core.contracts.synthesis import Genome as Genome
 from darwin_core.contracts.synthesis import GroupInsight as GroupInsight
 from darwin_core.contracts.synthesis import HeadKind as HeadKind
 from darwin_core.contracts.synthesis import Insights as Insights
+from darwin_core.contracts.synthesis import ParetoFront as ParetoFront
+from darwin_core.contracts.synthesis import Pick as Pick
 from darwin_core.contracts.synthesis import QualityMetrics as QualityMetrics
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord

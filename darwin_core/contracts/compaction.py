@@ -30,12 +30,16 @@ from darwin_core.contracts.steps import (
     SynthesizeResult,
 )
 from darwin_core.contracts.storage import StorageOptions
-from darwin_core.contracts.synthesis import SearchBudget
+from darwin_core.contracts.synthesis import Pick, SearchBudget
 from darwin_core.errors import RequestError
 
 
 class CompactionConfig(Document):
-    """Everything a person decides about a compaction run."""
+    """Everything a person decides about a compaction run.
+
+    With ``pick``, the run goes on from a point of an earlier run's front instead of searching. Data and reference are
+    then those of that run, whatever the fields here say; requirements, gate and budget are the ones given here.
+    """
 
     line: str = Field(min_length=1, description="prefix of the model line, e.g. s3://bucket/models/fraud")
     reference: str = Field(min_length=1, description="URI of the .keras file")
@@ -55,6 +59,7 @@ class CompactionConfig(Document):
     title: str = "Compaction report"
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
+    pick: Pick | None = None
 
 
 _ResultT = TypeVar("_ResultT", bound=StepResult)
@@ -91,6 +96,7 @@ def request_for(
             test=config.test,
             roles=config.roles,
             split=config.split,
+            pick=config.pick,
         )
     fetched = result(StepName.FETCH_DATA, FetchDataResult)
     common["snapshot"] = fetched.snapshot
@@ -103,6 +109,8 @@ def request_for(
             alert_budget=config.gate.alert_budget,
             threads=config.threads,
             seed=config.seed,
+            pick=config.pick,
+            picked_from=fetched.picked_from,
         )
     synthesized = result(StepName.SYNTHESIZE, SynthesizeResult)
     common |= {"candidate": synthesized.candidate, "search_record": synthesized.search_record}

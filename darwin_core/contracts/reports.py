@@ -12,7 +12,7 @@ from darwin_core.contracts.evaluation import Evaluation, Verdict, VerdictDocumen
 from darwin_core.contracts.explanation import Explanation
 from darwin_core.contracts.networks import Latency
 from darwin_core.contracts.requirements import RequirementStatus
-from darwin_core.contracts.synthesis import SearchRecord
+from darwin_core.contracts.synthesis import Pick, SearchRecord
 
 
 class Provenance(Contract):
@@ -55,6 +55,7 @@ class CompactionSummary(Document):
 
     run_id: str
     line: str
+    origin: Pick | None = Field(default=None, description="the point of an earlier run that a person picked")
     reference: NetworkSummary
     candidate: NetworkSummary
     baseline: NetworkSummary | None = Field(default=None, description="the champion of the night before")

@@ -7,12 +7,12 @@ from enum import StrEnum
 from pydantic import Field
 
 from darwin_core.contracts.artifacts import ArtifactRef
-from darwin_core.contracts.base import Document
+from darwin_core.contracts.base import Document, RunId
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig, Verdict
 from darwin_core.contracts.requirements import RequirementField
 from darwin_core.contracts.storage import StorageOptions
-from darwin_core.contracts.synthesis import SearchBudget
+from darwin_core.contracts.synthesis import Pick, SearchBudget
 
 
 class StepName(StrEnum):
@@ -32,7 +32,7 @@ class StepRequest(Document):
     """
 
     line: str = Field(min_length=1)
-    run_id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+-]{0,120}$")
+    run_id: RunId
     storage: StorageOptions = StorageOptions()
 
 
@@ -45,7 +45,10 @@ class StepResult(Document):
 
 
 class FetchDataRequest(StepRequest):
-    """Copy the reference network and the data into an immutable snapshot."""
+    """Copy the reference network and the data into an immutable snapshot.
+
+    With ``pick``, nothing is copied: the snapshot is that of the run the pick speaks of.
+    """
 
     reference: str = Field(min_length=1, description="URI of the .keras file")
     train: DataSourceField
@@ -53,6 +56,7 @@ class FetchDataRequest(StepRequest):
     test: DataSourceField | None = Field(default=None, description="None: `split.test_share` of train is sealed")
     roles: DataRoles
     split: SplitConfig = SplitConfig()
+    pick: Pick | None = None
 
 
 class FetchDataResult(StepResult):
@@ -63,10 +67,16 @@ class FetchDataResult(StepResult):
     train_rows: int
     validation_rows: int
     test_rows: int
+    picked_from: ArtifactRef | None = Field(
+        default=None, description="with a pick: the result of synthesize in the run it speaks of"
+    )
 
 
 class SynthesizeRequest(StepRequest):
-    """Search for the compact network. The sealed hold-out is out of reach here."""
+    """Search for the compact network. The sealed hold-out is out of reach here.
+
+    With ``pick``, nothing is searched: that point of an earlier search gets what it still lacks and is chosen.
+    """
 
     snapshot: ArtifactRef
     requirements: tuple[RequirementField, ...] = ()
@@ -75,6 +85,8 @@ class SynthesizeRequest(StepRequest):
     alert_budget: float = Field(default=0.10, gt=0, lt=1)
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
+    pick: Pick | None = None
+    picked_from: ArtifactRef | None = Field(default=None, description="see FetchDataResult")
 
 
 class SynthesizeResult(StepResult):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from darwin_core.contracts.artifacts import ArtifactRef
-from darwin_core.contracts.base import Contract, Document
+from darwin_core.contracts.base import Contract, Document, RunId
 from darwin_core.contracts.networks import LayerCost, NetworkCost
 from darwin_core.contracts.requirements import RequirementStatus
 
@@ -71,10 +71,16 @@ class CandidateRecord(Contract):
     quality: QualityMetrics | None
     stage: CandidateStage
     samples: int = Field(ge=0, description="training rows seen since inheriting")
+    lineage_samples: int | None = Field(
+        default=None, ge=0, description="training rows seen since the reference, those of its ancestors included"
+    )
     seconds: float = Field(ge=0)
     performance: float | None = Field(default=None, description="value of the performance function")
     requirements: tuple[RequirementStatus, ...] = ()
     feasible: bool = False
+    promising: bool | None = Field(
+        default=None, description="as last judged: expected to keep the quality once it has had the long finish"
+    )
     on_front: bool = False
     network: ArtifactRef | None = None
 
@@ -109,8 +115,21 @@ class ControlRecord(Contract):
     record: CandidateRecord
 
 
+class Pick(Contract):
+    """A point of an earlier run's Pareto front that a person chose."""
+
+    run_id: RunId = Field(description="a run of the same line whose search is done")
+    candidate_id: str = Field(min_length=1)
+
+    def __str__(self) -> str:
+        return f"{self.candidate_id} of run {self.run_id}"
+
+
 class SearchRecord(Document):
-    """The whole search: every candidate, the Pareto front, the choice and why."""
+    """The whole search: every candidate, the Pareto front, the choice and why.
+
+    Where a person picked the chosen one, ``candidates`` and ``seconds`` include those of the search it came from.
+    """
 
     seed: int
     budget: SearchBudget
@@ -120,9 +139,21 @@ class SearchRecord(Document):
     controls: tuple[ControlRecord, ...] = ()
     front: tuple[str, ...] = Field(description="candidate ids, cheapest first")
     chosen: str
+    origin: Pick | None = Field(default=None, description="what a person picked; None: the search itself chose")
     feasible: bool = Field(description="False: no candidate met every requirement; `chosen` is the nearest")
     binding_requirements: tuple[str, ...] = Field(default=(), description="requirements the chosen one misses, as text")
     reference_layers: tuple[LayerCost, ...]
     chosen_layers: tuple[LayerCost, ...]
     seconds: dict[str, float] = Field(default_factory=dict, description="phase -> seconds")
     reason: str = Field(description="why this candidate, as a sentence")
+
+
+class ParetoFront(Document):
+    """The points that a person can pick from, cheapest first."""
+
+    line: str
+    run_id: str
+    chosen: str
+    origin: Pick | None
+    reference: CandidateRecord
+    points: tuple[CandidateRecord, ...]

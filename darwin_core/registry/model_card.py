@@ -63,12 +63,17 @@ def _identity(content: CardContent) -> Iterator[str]:
             ("Published", claim.claimed_at.isoformat(timespec="seconds")),
             ("Run", claim.run_id),
             ("Verdict", verdict.verdict.value),
+            ("Chosen by", _chooser(content.search)),
             ("Network (SHA-256)", verdict.candidate_sha256),
             ("Reference (SHA-256)", verdict.reference_sha256),
             ("Hold-out (SHA-256)", f"{verdict.holdout_sha256}, look number {verdict.look}"),
             ("Champion before", claim.previous_champion or "none"),
         ),
     )
+
+
+def _chooser(search: SearchRecord) -> str:
+    return "the search" if search.origin is None else f"a person, who picked {search.origin}"
 
 
 def _purpose(content: CardContent) -> Iterator[str]:

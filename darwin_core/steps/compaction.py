@@ -29,6 +29,7 @@ from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.errors import ObjectNotFoundError
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
+from darwin_core.steps.stored_runs import store_config
 from darwin_core.storage import ObjectStore, join_uri, open_store
 
 
@@ -43,6 +44,8 @@ def run_compaction(
     results: dict[StepName, StepResult] = {}
     for name in StepName:
         request = request_for(name, config, run_id, results)
+        if name is StepName.SYNTHESIZE:
+            store_config(config, run_id)  # not before: bad data leave nothing behind
         results[name] = run_step(name, request, reporter=reporter, work_root=work_root)
     store = open_store(config.line, config.storage)
     summary = summarise(config, run_id, results, store)
@@ -83,6 +86,7 @@ def summarise(
     return CompactionSummary(
         run_id=run_id,
         line=config.line,
+        origin=record.origin,
         reference=_summary(verdict.reference_cost, {e.metric: e.reference for e in evaluation.estimates}),
         candidate=_summary(verdict.candidate_cost, {e.metric: e.candidate for e in evaluation.estimates}),
         baseline=_baseline(config.line, verdict, evaluation.baseline_estimates, store),

@@ -1,4 +1,7 @@
-"""fetch-data: copy the reference network and the data into an immutable snapshot, and seal the hold-out."""
+"""fetch-data: copy the reference network and the data into an immutable snapshot, and seal the hold-out.
+
+A run that goes on from a point of an earlier run's front has that run's snapshot: nothing is copied.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from darwin_core.contracts import (
     FetchDataRequest,
     NetworkInput,
     OutputKind,
+    Pick,
     Snapshot,
     SplitPart,
     SplitProfile,
@@ -25,6 +29,7 @@ from darwin_core.data.sources import open_source
 from darwin_core.errors import IntegrityError, ObjectNotFoundError, PreconditionFailedError
 from darwin_core.networks import load_network, network_inputs, output_kind
 from darwin_core.steps.context import SEALED, StepContext
+from darwin_core.steps.stored_runs import find_point, read_search
 from darwin_core.storage import file_digest, join_uri, open_store
 
 _SEEN_BY_REFERENCE = (
@@ -50,7 +55,10 @@ def run(request: FetchDataRequest, context: StepContext) -> dict[str, Any]:
         DataError: A row, column or file cannot be used; nothing is written to the store.
         BindingError: The columns do not fit the network's inputs.
         NetworkError: The reference cannot be loaded safely.
+        RequestError: There is no such point to go on from.
     """
+    if request.pick is not None:
+        return _of_earlier_run(request.pick, context)
     reference = _download_reference(request, context)
     network = _inspect(reference.file.path)
     downloads = _download_sources(request, context)
@@ -68,6 +76,15 @@ def run(request: FetchDataRequest, context: StepContext) -> dict[str, Any]:
         "validation_rows": snapshot.validation.rows,
         "test_rows": snapshot.test.rows,
     }
+
+
+def _of_earlier_run(pick: Pick, context: StepContext) -> dict[str, Any]:
+    search = read_search(context.store, context.line, pick.run_id)
+    find_point(search.record, pick)
+    context.read_document(search.fetched.snapshot, Snapshot)  # it may have been removed since
+    context.reporter.message(f"Going on from {pick.candidate_id} of run {pick.run_id}, with that run's snapshot")
+    taken = ("snapshot", "reference", "train_rows", "validation_rows", "test_rows")
+    return {name: getattr(search.fetched, name) for name in taken} | {"picked_from": search.synthesized}
 
 
 def _digest(text: str) -> str:

@@ -144,7 +144,10 @@ class _Publisher:
         )
         with context.reporter.track(f"Store version {claim.version}", total=2 * len(files)) as tracker:
             stored = publish_version(self._store, self._line, claim, files, origin, tracker)
-        self._record(HistoryAction.PUBLISH, claim.version, f"{self._reason} So {outcome}.", claim.claimed_at)
+        pick = evidence.search.origin
+        picked = "" if pick is None else f" A person picked it: {pick}."
+        detail = f"{self._reason} So {outcome}.{picked}"
+        self._record(HistoryAction.PUBLISH, claim.version, detail, claim.claimed_at)
         return stored
 
     def _record(self, action: HistoryAction, subject: str, detail: str, at: datetime) -> None:

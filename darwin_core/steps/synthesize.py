@@ -1,15 +1,28 @@
-"""synthesize: search for the compact network. The sealed hold-out is out of reach here."""
+"""synthesize: search for the compact network, or go on from a point of an earlier search that a person picked.
+
+The sealed hold-out is out of reach here.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from darwin_core.contracts import ArtifactKind, ArtifactRef, SearchRecord, Snapshot, SynthesizeRequest
+from darwin_core.contracts import (
+    ArtifactKind,
+    ArtifactRef,
+    Insights,
+    SearchRecord,
+    Snapshot,
+    SynthesizeRequest,
+    SynthesizeResult,
+)
 from darwin_core.data import bind_inputs, map_split
+from darwin_core.errors import RequestError
 from darwin_core.networks import load_network, network_inputs, output_kind, reference_loss
 from darwin_core.steps.context import StepContext
-from darwin_core.synthesis import Aim, Part, Reference, Search, SearchOutcome
+from darwin_core.steps.stored_runs import find_point, front_of
+from darwin_core.synthesis import Aim, Part, PickedPoint, Reference, Search, SearchOutcome
 from darwin_core.training import prepare_runtime
 
 
@@ -17,8 +30,10 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
     """Search, and store the chosen network, the front, the insights and the record.
 
     Raises:
-        RequestError: The requirements, the performance function or the columns do not fit the network.
+        RequestError: The requirements, the performance function or the columns do not fit the network, or there is no
+            such point to go on from.
     """
+    point = _picked_point(request, context)
     prepare_runtime(request.seed, request.threads)
     snapshot = context.read_document(request.snapshot, Snapshot)
     path = context.fetch(snapshot.reference)
@@ -45,7 +60,7 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         alert_budget=request.alert_budget,
         seed=request.seed,
     )
-    outcome = Search(
+    search = Search(
         reference,
         train,
         validation,
@@ -53,8 +68,23 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         workdir=context.workdir,
         cache_dir=context.cache_dir,
         reporter=context.reporter,
-    ).run()
-    return _store(outcome, context)
+    )
+    return _store(search.run() if point is None else search.go_on_from(point), context)
+
+
+def _picked_point(request: SynthesizeRequest, context: StepContext) -> PickedPoint | None:
+    if request.pick is None:
+        return None
+    if request.picked_from is None:
+        raise RequestError(
+            "A request with a pick needs picked_from, too.",
+            hint="fetch-data of the same run finds it: give that step the pick as well.",
+        )
+    earlier = context.read_document(request.picked_from, SynthesizeResult)
+    record = context.read_document(earlier.search_record, SearchRecord)
+    find_point(record, request.pick)
+    networks = {item.candidate_id: context.fetch(item.network) for item in front_of(record) if item.network}
+    return PickedPoint(request.pick, record, context.read_document(earlier.insights, Insights), networks)
 
 
 def _store(outcome: SearchOutcome, context: StepContext) -> dict[str, Any]:

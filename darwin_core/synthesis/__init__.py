@@ -14,6 +14,7 @@ from darwin_core.synthesis.performance import Standing as Standing
 from darwin_core.synthesis.performance import performance_function as performance_function
 from darwin_core.synthesis.performance import primary_quality as primary_quality
 from darwin_core.synthesis.performance import register_performance_function as register_performance_function
+from darwin_core.synthesis.picking import PickedPoint as PickedPoint
 from darwin_core.synthesis.requirements import RequirementsIndicator as RequirementsIndicator
 from darwin_core.synthesis.requirements import complete_requirements as complete_requirements
 from darwin_core.synthesis.requirements import metric_value as metric_value

@@ -61,20 +61,31 @@ def binding_requirements(chosen: Candidate) -> tuple[str, ...]:
 
 def reason(chosen: Candidate, tried: int, performance_function: str) -> str:
     """Why this candidate, as a sentence."""
-    subject = f"{chosen.candidate_id} ({chosen.record.cost.parameters:,} parameters, {chosen.record.cost.macs:,} MACs)"
     if not chosen.record.feasible:
-        missed = "; ".join(
-            f"{status.requirement} (reached {'nothing' if status.value is None else f'{status.value:.4g}'})"
-            for status in chosen.record.requirements
-            if not status.met
+        return (
+            f"None of {tried} networks met every requirement; {subject(chosen)} comes nearest and misses "
+            f"{missed(chosen)}."
         )
-        return f"None of {tried} networks met every requirement; {subject} comes nearest and misses {missed}."
     if not chosen.safe:
         return (
-            f"{subject} meets every requirement on the validation rows, though by less than their noise; none of "
-            f"{tried} networks did better."
+            f"{subject(chosen)} meets every requirement on the validation rows, though by less than their noise; none "
+            f"of {tried} networks did better."
         )
     return (
-        f"Of {tried} networks, {subject} has the best performance ({performance_function}) among those that meet every "
-        "requirement on the validation rows with room for their noise."
+        f"Of {tried} networks, {subject(chosen)} has the best performance ({performance_function}) among those that "
+        "meet every requirement on the validation rows with room for their noise."
+    )
+
+
+def subject(chosen: Candidate) -> str:
+    """A candidate with its cost, as the beginning of a sentence."""
+    return f"{chosen.candidate_id} ({chosen.record.cost.parameters:,} parameters, {chosen.record.cost.macs:,} MACs)"
+
+
+def missed(chosen: Candidate) -> str:
+    """The requirements that a candidate misses, each with what it reached."""
+    return "; ".join(
+        f"{status.requirement} (reached {'nothing' if status.value is None else f'{status.value:.4g}'})"
+        for status in chosen.record.requirements
+        if not status.met
     )

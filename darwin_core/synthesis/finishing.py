@@ -28,14 +28,19 @@ def finish(population: Sequence[Candidate], nursery: Nursery, effort: Effort, pa
     """
     result = list(population)
     for candidate in finalists(population):
-        stint = Stint(_FINISH_STINT, effort.finish_samples(candidate.record.cost, 1), CandidateStage.FINISHED)
-        pace.expect(2 * stint.samples + candidate.lineage_samples)
-        pace.note(f"long finish of {candidate.candidate_id}: {candidate.record.cost.parameters:,} parameters")
-        finished = nursery.train_on(candidate, stint, pace)
+        finished = finish_one(candidate, nursery, effort, pace)
         result[result.index(candidate)] = finished
         if finished.safe:
             break
     return result
+
+
+def finish_one(candidate: Candidate, nursery: Nursery, effort: Effort, pace: Pace) -> Candidate:
+    """Give one candidate the long finish."""
+    stint = Stint(_FINISH_STINT, effort.finish_samples(candidate.record.cost, 1), CandidateStage.FINISHED)
+    pace.expect(2 * stint.samples + candidate.lineage_samples)
+    pace.note(f"long finish of {candidate.candidate_id}: {candidate.record.cost.parameters:,} parameters")
+    return nursery.train_on(candidate, stint, pace)
 
 
 def uniform_control(

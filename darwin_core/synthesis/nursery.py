@@ -114,6 +114,10 @@ class Nursery:
         """Train a candidate for another stint and judge it again."""
         return self._run(candidate, lambda: load_network(candidate.path), stint, pace)
 
+    def judge_again(self, candidate: Candidate) -> Candidate:
+        """Judge a candidate as it is, without training."""
+        return self._judged(candidate, load_network(candidate.path), candidate.path, candidate.record.stage, 0)
+
     def _run(self, candidate: Candidate, build: Callable[[], keras.Model], stint: Stint, pace: Pace) -> Candidate:
         key = f"{candidate.candidate_id}-{stint.number}"
         path = self._folder / f"{key}.keras"
@@ -157,7 +161,7 @@ class Nursery:
     def _judged(
         self, candidate: Candidate, network: keras.Model, path: Path, stage: CandidateStage, samples: int
     ) -> Candidate:
-        seen = candidate.record.samples + samples
+        seen, lineage = candidate.record.samples + samples, candidate.lineage_samples + samples
         finalist = stage is CandidateStage.FINISHED
         remaining = 1.0 if finalist else self._effort.remaining_share(candidate.record.cost, seen)
         cost, judgement = self._examiner.examine(network, path, finalist=finalist, remaining=remaining)
@@ -167,9 +171,11 @@ class Nursery:
                 "quality": judgement.quality,
                 "stage": stage,
                 "samples": seen,
+                "lineage_samples": lineage,
                 "performance": judgement.performance,
                 "requirements": judgement.statuses,
                 "feasible": judgement.feasible,
+                "promising": judgement.expected_shortfall <= 0.0,
             }
         )
         return Candidate(
@@ -179,7 +185,7 @@ class Nursery:
             shortfall=judgement.shortfall,
             cautious_shortfall=judgement.cautious_shortfall,
             expected_shortfall=judgement.expected_shortfall,
-            lineage_samples=candidate.lineage_samples + samples,
+            lineage_samples=lineage,
         )
 
 

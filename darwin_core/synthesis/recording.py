@@ -9,6 +9,7 @@ from darwin_core.networks import layer_costs, load_network
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import binding_requirements, reason
 from darwin_core.synthesis.pareto import pareto_front
+from darwin_core.synthesis.picking import PickedPoint, pick_reason
 from darwin_core.synthesis.task import Aim
 
 
@@ -20,6 +21,7 @@ def record_search(
     controls: Sequence[ControlRecord],
     chosen: Candidate,
     seconds: Mapping[str, float],
+    picked: PickedPoint | None = None,
 ) -> SearchRecord:
     """The record of a search.
 
@@ -31,7 +33,9 @@ def record_search(
         controls: What the choice is held against.
         chosen: One of ``candidates``.
         seconds: Phase -> seconds.
+        picked: Where a person made the choice: what was picked.
     """
+    tried = len(candidates)
     front = pareto_front([candidate.record for candidate in candidates], task)
     return SearchRecord(
         seed=aim.seed,
@@ -44,10 +48,11 @@ def record_search(
         controls=tuple(controls),
         front=front,
         chosen=chosen.candidate_id,
+        origin=picked.pick if picked else None,
         feasible=chosen.record.feasible,
         binding_requirements=binding_requirements(chosen),
         reference_layers=layer_costs(load_network(reference.path)),
         chosen_layers=layer_costs(load_network(chosen.path)),
         seconds={phase: round(value, 3) for phase, value in seconds.items()},
-        reason=reason(chosen, len(candidates), aim.performance_function),
+        reason=pick_reason(picked, chosen) if picked else reason(chosen, tried, aim.performance_function),
     )

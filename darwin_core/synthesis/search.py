@@ -4,6 +4,8 @@ reference --probe--> insights --generator--> designs --inherit, distil, judge-->
     ^                                                                                                    |
     +------------------------- the smallest that keeps the quality becomes the parent -------------------+
 candidates --long finish--> chosen, and beside it a uniformly narrowed control of the same size and samples
+
+Where a person picked a point of an earlier front, only the last line of this takes place.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import choose
 from darwin_core.synthesis.effort import Clock, Effort
 from darwin_core.synthesis.examiner import Examiner
-from darwin_core.synthesis.finishing import finish, uniform_control
+from darwin_core.synthesis.finishing import finish, finish_one, uniform_control
 from darwin_core.synthesis.inputs import inputs_to_drop
 from darwin_core.synthesis.inquisitor import Inquisitor
 from darwin_core.synthesis.journal import Journal
@@ -34,6 +36,7 @@ from darwin_core.synthesis.loop import GenerationLoop
 from darwin_core.synthesis.nursery import Nursery
 from darwin_core.synthesis.pace import Pace
 from darwin_core.synthesis.performance import performance_function
+from darwin_core.synthesis.picking import PickedPoint
 from darwin_core.synthesis.probings import Probings
 from darwin_core.synthesis.recording import record_search
 from darwin_core.synthesis.requirements import complete_requirements
@@ -46,7 +49,7 @@ REFERENCE_ID = "reference"
 
 
 class Search:
-    """One search; :meth:`run` does it.
+    """One search; :meth:`run` does it, :meth:`go_on_from` continues an earlier one where a person wants it to.
 
     Args:
         reference: The network to be made smaller.
@@ -88,10 +91,7 @@ class Search:
     def run(self) -> SearchOutcome:
         """Search, finish, choose, and hold the choice against the control."""
         aim, effort = self._aim, self._effort
-        judge = self._judge()
-        latency = self._latency() if judge.indicator.needs_latency else None
-        reference = self._generation_zero(judge, latency)
-        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        judge, reference, nursery = self._prepare()
         probings = Probings(self._inquisitor(), self._workdir / "insights")
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
@@ -110,6 +110,37 @@ class Search:
         record = record_search(aim, self._reference.kind.task, reference, candidates, [control], chosen, self._seconds)
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
+
+    def go_on_from(self, point: PickedPoint) -> SearchOutcome:
+        """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
+        aim, effort = self._aim, self._effort
+        judge, reference, nursery = self._prepare()
+        candidates = point.population(self._cost)
+        place = [item.candidate_id for item in candidates].index(point.pick.candidate_id)
+        picked = candidates[place]
+        genome = picked.record.genome
+        frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
+        with self._reporter.track("Synthesis") as tracker:
+            pace = Pace(tracker, aim.budget, 2 * effort.finish_samples(picked.record.cost, 1))
+            with self._timed("finish"):
+                finished = picked.record.stage is CandidateStage.FINISHED
+                chosen = nursery.judge_again(picked) if finished else finish_one(picked, nursery, effort, pace)
+            with self._timed("control"):
+                control = uniform_control(chosen, reference, frame, nursery, pace)
+        candidates[place] = chosen
+        before, now = point.search.seconds, self._seconds
+        seconds = {phase: before.get(phase, 0.0) + now.get(phase, 0.0) for phase in before | now}
+        task = self._reference.kind.task
+        record = record_search(aim, task, reference, candidates, [control], chosen, seconds, point)
+        by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
+        front = tuple(by_id[name] for name in record.front if name in by_id)
+        return SearchOutcome(record, point.insights, chosen, front)
+
+    def _prepare(self) -> tuple[Judge, Candidate, Nursery]:
+        judge = self._judge()
+        latency = self._latency() if judge.indicator.needs_latency else None
+        nursery = self._nursery(Examiner(judge, self._validation.split, latency))
+        return judge, self._generation_zero(judge, latency), nursery
 
     def _judge(self) -> Judge:
         rows, kind = self._validation.split, self._reference.kind

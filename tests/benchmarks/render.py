@@ -1,6 +1,6 @@
-"""Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds.
+"""Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds; memory from `memory.py`.
 
-python tests/benchmarks/render.py results.json > tests/benchmarks/RESULTS.md
+python tests/benchmarks/render.py results.json [memory.json] > tests/benchmarks/RESULTS.md
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def main() -> None:
         command = rows[0]["command"].replace(str(Path.home()), "~")
         print(f"| {name} | {seeds} | {commits} | {seconds} | `{_short(command)}` |")
     print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
+    if len(sys.argv) > 2:
+        print(memory_section(json.loads(Path(sys.argv[2]).read_text())))
 
 
 def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
@@ -123,6 +125,25 @@ def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
     ]
     parameters, macs = (median(c["cost"][field] for c in found) for field in ("parameters", "macs"))
     return [f"| {name} | chosen candidate | {parameters:,.0f} | {macs:,.0f} | {', '.join(quality)} |"]
+
+
+def memory_section(results: dict[str, Any]) -> str:
+    """Highest memory of each step on data of one size and of ten times that size."""
+    lines = [
+        "\n## Memory\n",
+        "Made by `tests/benchmarks/memory.py` on generated data: the same network and number of training rows at both sizes,",
+        "each step in a process of its own. Anonymous memory is what a step allocates; resident memory also holds libraries and",
+        "pages of the memory-mapped data, which the kernel drops when it needs the room.\n",
+        "| data | step | rows | anonymous MiB | growth | resident MiB | growth |\n|---|---|---|---|---|---|---|",
+    ]
+    for case, found in results.items():
+        for step, sizes in found["mib"].items():
+            peaks, growth = list(sizes.values()), found["growth"][step]
+            cells = [" -> ".join(f"{rows:,}" for rows in found["rows"])]
+            for name in ("anon", "rss"):
+                cells += [" -> ".join(f"{peak[name]:.0f}" for peak in peaks), f"{100 * growth[name]:+.1f} %"]
+            lines.append(f"| {case} | {step} | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _short(command: str) -> str:

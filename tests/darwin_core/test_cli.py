@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 
-from darwin_core.contracts import CompactionSummary, StepName, SynthesizeResult
+from darwin_core.contracts import CompactionSummary, ParetoFront, Pick, StepName, SynthesizeResult
 
 
 def darwin(*args: object, timeout: float = 540) -> subprocess.CompletedProcess[str]:
@@ -100,6 +100,82 @@ def test_another_run_meets_the_champion(table: dict[str, Path], finished: tuple[
     assert first.published
     assert second.baseline is not None
     assert second.baseline.parameters == first.candidate.parameters
+
+
+def test_the_front_is_listed_for_people_and_for_programs(finished: tuple[Path, CompactionSummary]) -> None:
+    output, summary = finished
+    place = output / "runs" / "first"
+    front = ParetoFront.from_json(darwin("front", place, "--json").stdout)
+    by_name = darwin("front", "first", "--output", output)
+    assert [point.on_front for point in front.points] == [True] * len(front.points)
+    assert summary.candidate.parameters in [point.cost.parameters for point in front.points]
+    for point in front.points:
+        assert point.candidate_id in by_name.stdout
+        assert f"{point.cost.parameters:,}" in by_name.stdout
+    assert f"--from {place} --pick" in by_name.stdout.replace("\n", " ")
+
+
+def test_every_door_keeps_the_configuration_beside_the_run(finished: tuple[Path, CompactionSummary]) -> None:
+    config = finished[0] / "runs" / "first" / "config.json"
+    text = config.read_text()
+    config.unlink()
+    result = darwin("run-step", "synthesize", "--config", text, "--run-id", "first")
+    assert result.returncode == 0, result.stderr
+    assert SynthesizeResult.from_json(result.stdout).reused
+    assert config.read_text() == text
+
+
+@pytest.mark.slow
+def test_a_person_picks_another_point_and_the_run_goes_on_from_it(
+    table: dict[str, Path], finished: tuple[Path, CompactionSummary]
+) -> None:
+    output, first = finished
+    place = output / "runs" / "first"
+    front = ParetoFront.from_json(darwin("front", place, "--json").stdout)
+    wanted = front.points[-1]
+    result = darwin("compact", "--from", place, "--pick", wanted.candidate_id, "--json")
+    assert result.returncode == 0, result.stderr
+    summary = CompactionSummary.from_json(result.stdout)
+    origin = Pick(run_id="first", candidate_id=wanted.candidate_id)
+    assert (summary.run_id, summary.origin, first.origin) == (f"first-{wanted.candidate_id}", origin, None)
+    assert summary.candidate.parameters == wanted.cost.parameters
+    assert summary.reference.parameters == first.reference.parameters
+    assert [str(status.requirement) for status in summary.requirements] == [
+        str(status.requirement) for status in first.requirements
+    ]
+    assert summary.paths["snapshot"] == first.paths["snapshot"]
+    assert f"A person picked this network: {origin}." in Path(summary.paths["report"]).read_text()
+    again = darwin("compact", "--from", place, "--pick", wanted.candidate_id)
+    assert again.returncode == 0, again.stderr
+    assert "already done" in again.stderr
+    assert f"Picked by a person: {origin}" in again.stdout
+    if summary.version is not None:
+        assert f"picked {origin}" in (output / "versions" / summary.version / "model_card.md").read_text()
+
+
+PICKS = {
+    "no such run": (("--from", "RUNS/nights", "--pick", "g1n1"), "first"),
+    "no such point": (("--from", "RUNS/first", "--pick", "g9n9"), "Points of the front: g"),
+    "no point": (("--from", "RUNS/first"), "darwin front"),
+    "no run": (("--pick", "g1n1"), "--from"),
+    "a name without its line": (("--from", "first", "--pick", "g1n1"), "--output"),
+    "a folder that is no run": (("--from", "RUNS/first/synthesize", "--pick", "g1n1"), "LINE/runs/NAME"),
+    "settings of its own": (
+        ("--from", "RUNS/first", "--pick", "g1n1", "--require", "macs<=9", "--seed", 2),
+        "--require",
+    ),
+    "nothing at all": ((), "--reference, --train, --label, --output"),
+}
+
+
+@pytest.mark.parametrize("case", PICKS)
+def test_a_pick_that_cannot_be_is_a_sentence(case: str, finished: tuple[Path, CompactionSummary]) -> None:
+    words, expected = PICKS[case]
+    runs = str(finished[0] / "runs")
+    result = darwin("compact", *(str(word).replace("RUNS", runs) for word in words))
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert expected in " ".join(result.stderr.split())
 
 
 def test_rollback_moves_the_pointer_back(table: dict[str, Path], finished: tuple[Path, CompactionSummary]) -> None:

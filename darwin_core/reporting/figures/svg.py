@@ -39,9 +39,17 @@ def picture(width: float, height: float, label: str, children: Iterable[Markup],
     )
 
 
-def strip(height: float, label: str, children: Iterable[Markup], class_: str = "strip") -> Markup:
-    """A figure as wide as its place, ``height`` pixels high; its marks stand at per cents of the width."""
-    return element("svg", *children, class_=class_, width="100%", height=height, role="img", aria_label=label)
+def strip(
+    height: float, label: str, children: Iterable[Markup], class_: str = "strip", *, least_width: float | None = None
+) -> Markup:
+    """A figure as wide as its place, ``height`` pixels high; its marks stand at per cents of the width.
+
+    ``least_width`` is the width in pixels below which its place has to scroll.
+    """
+    style = None if least_width is None else f"min-width:{least_width:g}px"
+    return element(
+        "svg", *children, class_=class_, width="100%", height=height, role="img", aria_label=label, style=style
+    )
 
 
 def percent(value: float) -> str:

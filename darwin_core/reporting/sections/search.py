@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darwin_core.contracts import CandidateRecord, CandidateStage, CompactionReport, NetworkCost
-from darwin_core.reporting.figures import ParetoMark, ParetoPoint, pareto_plot
-from darwin_core.reporting.formatting import MISSING, count, duration, is_finite, number, share, short_count
+from darwin_core.reporting.figures import (
+    LineageMark,
+    LineageNode,
+    ParetoMark,
+    ParetoPoint,
+    lineage_plot,
+    pareto_plot,
+)
+from darwin_core.reporting.formatting import MISSING, count, duration, is_finite, number, plural, share, short_count
 from darwin_core.reporting.metrics import MetricStyle, most_telling, style_of
 
 _CANDIDATES_SHOWN = 300
+_ARROW = "\N{RIGHTWARDS ARROW}"
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class Search:
     feasible: bool
     plots: tuple[tuple[str, Markup], ...]
     quality_label: str
+    tree: Markup | None
     lineage: tuple[CandidateRow, ...]
     generations: tuple[GenerationRow, ...]
     candidates: tuple[CandidateRow, ...]
@@ -81,6 +90,7 @@ def show_search(report: CompactionReport) -> Search:
         feasible=search.feasible,
         plots=_plots(report, style),
         quality_label=style.label,
+        tree=_tree(report, style) if search.candidates else None,
         lineage=tuple(_candidate(report, record, style) for record in _lineage(report)),
         generations=tuple(_generations(ordered, style)),
         candidates=tuple(_candidate(report, record, style) for record in ordered[:_CANDIDATES_SHOWN]),
@@ -156,7 +166,7 @@ def _marked(report: CompactionReport) -> Iterable[tuple[CandidateRecord, ParetoM
         yield control.record, ParetoMark.CONTROL
 
 
-def _tooltip(record: CandidateRecord, style: MetricStyle, mark: ParetoMark) -> str:
+def _tooltip(record: CandidateRecord, style: MetricStyle, mark: ParetoMark | LineageMark) -> str:
     quality = style.value(_quality(record, style))
     return (
         f"{record.candidate_id} ({mark.value}, generation {record.generation}, {record.strategy}): "
@@ -173,6 +183,44 @@ def _lineage(report: CompactionReport) -> list[CandidateRecord]:
         chain.append(current)
         current = known.get(current.parents[0]) if current.parents else None
     return chain[::-1]
+
+
+def _tree(report: CompactionReport, style: MetricStyle) -> Markup:
+    search, ancestors = report.search, {record.candidate_id for record in _lineage(report)}
+    nodes = [
+        LineageNode(
+            name=record.candidate_id,
+            text="control" if mark is LineageMark.CONTROL else record.candidate_id,
+            generation=record.generation,
+            parents=record.parents,
+            parameters=record.cost.parameters,
+            mark=mark,
+            ancestor=mark is not LineageMark.CONTROL and record.candidate_id in ancestors,
+            label=f"{_tooltip(record, style, mark)}, from {', '.join(record.parents) or 'training'}",
+        )
+        for record, mark in _related(report)
+    ]
+    last = max(record.generation for record in search.candidates)
+    label = f"Lineage of {plural(len(search.candidates), 'candidate')} over {plural(last, 'generation')}"
+    path = f" {_ARROW} ".join(record.candidate_id for record in _lineage(report))
+    return lineage_plot(nodes, label, f"The chosen network's line: {path}. The table of candidates names all parents.")
+
+
+def _related(report: CompactionReport) -> Iterable[tuple[CandidateRecord, LineageMark]]:
+    search = report.search
+    yield search.reference, LineageMark.REFERENCE
+    for record in search.candidates:
+        if record.candidate_id == search.chosen:
+            yield record, LineageMark.CHOSEN
+        else:
+            yield record, LineageMark.PROMISING if _promising(record) else LineageMark.OTHER
+    for control in search.controls:
+        yield control.record, LineageMark.CONTROL
+
+
+def _promising(record: CandidateRecord) -> bool:
+    """Records of earlier versions do not say; what met every requirement was promising."""
+    return record.feasible if record.promising is None else record.promising
 
 
 def _generations(ordered: list[CandidateRecord], style: MetricStyle) -> Iterable[GenerationRow]:
@@ -196,7 +244,12 @@ def _candidate(report: CompactionReport, record: CandidateRecord, style: MetricS
     chosen = record.candidate_id == report.search.chosen
     quality, before = _quality(record, style), _quality(report.search.reference, style)
     change = style.difference(quality - before) if quality is not None and before is not None else MISSING
-    flags = [("chosen", chosen), ("front", record.on_front), ("feasible", record.feasible)]
+    flags = [
+        ("chosen", chosen),
+        ("front", record.on_front),
+        ("feasible", record.feasible),
+        ("promising", _promising(record)),
+    ]
     remaining = record.cost.parameters / max(report.search.reference.cost.parameters, 1)
     return CandidateRow(
         candidate_id=record.candidate_id,

@@ -151,12 +151,17 @@ def _remarks(report: CompactionReport) -> tuple[Remark, ...]:
         remarks.append(Remark(f"Data: {plural(len(serious), 'finding')} of high severity. {titles}.", serious=True))
     elif findings:
         remarks.append(Remark(f"Data: {plural(len(findings), 'finding')}, none of high severity.", serious=False))
+    picked = report.search.origin
+    if picked is not None:
+        remarks.append(Remark(f"A person picked this network: {picked}.", serious=False))
     unmet = [str(status.requirement) for status in report.verdict.requirements if not status.met]
     if unmet:
         remarks.append(Remark(f"Requirements not met: {', '.join(unmet)}.", serious=True))
     elif not report.search.feasible:
         missed = ", ".join(report.search.binding_requirements) or "see the search"
         text = f"No candidate met every requirement in the search ({missed}); this is the nearest one."
+        if picked is not None:
+            text = f"It did not meet every requirement in the search ({missed})."
         remarks.append(Remark(text, serious=True))
     if report.verdict.look > 1:
         text = f"This hold-out has now been looked at {plural(report.verdict.look, 'time')}."

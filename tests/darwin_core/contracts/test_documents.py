@@ -1,14 +1,20 @@
 import json
 
 import pytest
+from support.example_report import table_report
 
 from darwin_core.contracts import (
+    ArtifactRef,
     CompactionConfig,
     DataRoles,
     DataSource,
     FetchDataRequest,
+    FetchDataResult,
+    Pick,
+    SearchRecord,
     SliceSpec,
     StepName,
+    SynthesizeRequest,
     request_for,
 )
 from darwin_core.errors import DataError, RequestError
@@ -63,6 +69,32 @@ def test_a_step_names_the_result_it_lacks() -> None:
     assert isinstance(request_for(StepName.FETCH_DATA, config(), "r", {}), FetchDataRequest)
     with pytest.raises(RequestError, match="fetch-data"):
         request_for(StepName.SYNTHESIZE, config(), "r", {})
+
+
+def test_a_pick_in_the_configuration_reaches_the_steps_that_need_it() -> None:
+    pick = Pick(run_id="first", candidate_id="g1n2")
+    picking = CompactionConfig.from_json(config().model_copy(update={"pick": pick}).to_json())
+    fetch = request_for(StepName.FETCH_DATA, picking, "r", {})
+    assert isinstance(fetch, FetchDataRequest)
+    ref = ArtifactRef(uri="/line/result.json", sha256="0" * 64, size_bytes=1)
+    result = FetchDataResult(key="k", seconds=0, snapshot=ref, reference=ref, train_rows=1, validation_rows=1,
+                             test_rows=1, picked_from=ref)  # fmt: skip
+    synthesize = request_for(StepName.SYNTHESIZE, picking, "r", {StepName.FETCH_DATA: result})
+    assert isinstance(synthesize, SynthesizeRequest)
+    assert (fetch.pick, synthesize.pick, synthesize.picked_from) == (pick, pick, ref)
+    assert str(pick) == "g1n2 of run first"
+
+
+def test_documents_from_before_there_were_picks_stay_readable() -> None:
+    search = table_report().search
+    document = json.loads(search.to_json())
+    assert document.pop("origin") is None
+    for candidate in (document["reference"], *document["candidates"]):
+        del candidate["promising"], candidate["lineage_samples"]
+    assert SearchRecord.from_json(json.dumps(document)) == search
+    plain = json.loads(config().to_json())
+    assert plain.pop("pick") is None
+    assert CompactionConfig.from_json(json.dumps(plain)) == config()
 
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a/b", "-a"])

@@ -14,9 +14,12 @@ from darwin_core.reporting.figures import (
     Interval,
     IntervalScale,
     LayerShape,
+    LineageMark,
+    LineageNode,
     ParetoMark,
     ParetoPoint,
     curve_plot,
+    lineage_plot,
     paired_bar,
     pareto_plot,
     shape_plot,
@@ -112,6 +115,59 @@ def test_chosen_network_stands_left_of_the_reference_and_outliers_are_arrows() -
     assert [item.tag for item in marks(svg, "mark-raced")] == ["path"]
     assert len(marks(svg, "front")[0].get("points", "").split()) == 2
     assert "free" not in svg
+
+
+def family(*members: tuple[str, int, tuple[str, ...], int, LineageMark], line: tuple[str, ...] = ()) -> str:
+    nodes = [
+        LineageNode(name, name, generation, parents, parameters, mark, name in line, f"about {name}")
+        for name, generation, parents, parameters, mark in members
+    ]
+    return lineage_plot(nodes, "family", "all of it")
+
+
+def test_lines_of_descent_lead_from_parents_to_offspring() -> None:
+    svg = family(
+        ("reference", 0, (), 100_000, LineageMark.REFERENCE),
+        ("a", 1, ("reference",), 9_000, LineageMark.PROMISING),
+        ("b", 1, ("reference",), 3_000, LineageMark.OTHER),
+        ("c", 2, ("a",), 1_000, LineageMark.CHOSEN),
+        ("d", 2, ("a",), 200, LineageMark.OTHER),
+        ("plain", 1, ("reference",), 1_000, LineageMark.CONTROL),
+        line=("reference", "a", "c"),
+    )
+    (a,) = marks(svg, "mark-promising")
+    b, d = sorted(marks(svg, "mark-other"), key=lambda item: position(item, "cx"))
+    assert position(a, "cx") == position(b, "cx") < position(d, "cx")
+    assert position(a, "cy") < position(b, "cy"), "the largest stands on top"
+    assert position(a, "r") > position(b, "r") > position(d, "r")
+    descent = marks(svg, "edge-chosen")
+    assert len(descent) == 2
+    assert [position(descent[0], "x2"), position(descent[0], "y2")] == [position(a, "cx"), position(a, "cy")]
+    assert [position(descent[1], "x1"), position(descent[1], "y1")] == [position(a, "cx"), position(a, "cy")]
+    assert len(marks(svg, "edge")) == 5
+    assert len(marks(svg, "edge-control")) == 1
+    assert {name for name in ("a", "b", "c", "d", "plain") if f"about {name}<" in svg} == {"a", "b", "c", "d", "plain"}
+
+
+def test_a_crowded_generation_keeps_those_that_matter_and_counts_the_rest() -> None:
+    crowd = [(f"n{index:02d}", 1, ("reference",), 1_000 - index, LineageMark.OTHER) for index in range(60)]
+    svg = family(
+        ("reference", 0, (), 100_000, LineageMark.REFERENCE),
+        *crowd,
+        ("child", 2, ("n59",), 100, LineageMark.CHOSEN),
+        ("orphan", 2, ("somebody",), 50, LineageMark.OTHER),
+    )
+    assert "about n59<" in svg, "the smallest, but it has offspring"
+    assert "about n00<" in svg
+    assert "about n40<" not in svg
+    assert "36 more networks of generation 1" in svg
+    assert len(marks(svg, "mark")) == 1 + 24 + 2
+
+
+def test_a_family_of_one_or_of_equals_can_be_drawn() -> None:
+    assert len(marks(family(("reference", 0, (), 0, LineageMark.REFERENCE)), "mark")) == 1
+    twins = [(name, 1, ("reference",), 7, LineageMark.OTHER) for name in "ab"]
+    assert len(marks(family(("reference", 0, (), 7, LineageMark.REFERENCE), *twins), "edge")) == 2
 
 
 def test_bars_grow_with_their_values() -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from support import example_report as examples
 
-from darwin_core.contracts import CompactionReport, Explanation, Requirement, Verdict
+from darwin_core.contracts import CompactionReport, Explanation, Pick, Requirement, Verdict
 from darwin_core.reporting import render_report
 
 REPORTS = {
@@ -131,6 +131,29 @@ def test_before_after_table_holds_costs_bounds_and_the_control() -> None:
     for text in ("489,217 7,014", "1.96 MB 28.1 kB", "23 21", "0.310 ms", "Control: uniform narrowing", "16,144"):
         assert text in words
     assert "-0.38 pt to +0.20 pt" in words
+
+
+def test_the_lineage_tells_every_candidate_apart() -> None:
+    report = examples.table_report()
+    html = render_report(report)
+    svg = html[html.index('<svg class="strip lineage"') :].partition("</figure>")[0]
+    for record in report.search.candidates:
+        assert f"{record.candidate_id} (" in svg
+    assert svg.count("mark-chosen") == svg.count("mark-control") == svg.count("mark-reference") == 1
+    promising = [record.candidate_id for record in report.search.candidates if record.feasible]
+    assert svg.count("mark-promising") == len(promising) - 1, "the chosen one has a mark of its own"
+    told = report.search.candidates[0].model_copy(update={"promising": not report.search.candidates[0].feasible})
+    changed = report.search.model_copy(update={"candidates": (told, *report.search.candidates[1:])})
+    other = render_report(report.model_copy(update={"search": changed}))
+    assert abs(other.count("mark-promising") - html.count("mark-promising")) == 1
+
+
+def test_says_that_a_person_picked_the_network() -> None:
+    report = examples.table_report()
+    assert "A person picked" not in render_report(report)
+    origin = Pick(run_id="night-1", candidate_id=report.search.chosen)
+    picked = report.model_copy(update={"search": report.search.model_copy(update={"origin": origin})})
+    assert f"A person picked this network: {report.search.chosen} of run night-1." in Page(render_report(picked)).words
 
 
 def test_texts_from_outside_stay_texts(report: CompactionReport) -> None:

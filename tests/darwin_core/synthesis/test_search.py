@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 from support.learning import COLUMNS, SMALL_BUDGET, customers, make_search, trained_reference
 
-from darwin_core.contracts import CandidateStage, HeadKind, SearchBudget, SearchRecord
+from darwin_core.contracts import CandidateRecord, CandidateStage, HeadKind, Pick, SearchBudget, SearchRecord
 from darwin_core.errors import RequestError, RequirementError
 from darwin_core.networks import Predictor, load_network, measure_cost
 from darwin_core.progress import Reporter, Tracker
-from darwin_core.synthesis import SearchOutcome
+from darwin_core.synthesis import PickedPoint, SearchOutcome
+from darwin_core.synthesis.journal import Journal
 from darwin_core.training import prepare_runtime
 
 ONE_SHOT = SearchBudget(generations=1, offspring=1, generation_samples=3_000, final_samples=3_000)
@@ -101,6 +102,24 @@ def test_run_again_it_finds_everything_done_and_says_the_same(folder: Path, outc
     assert essence(again.record) == essence(outcome.record)
     assert again.insights == outcome.insights
     assert time.monotonic() - started < 30
+
+
+def test_a_picked_point_gets_the_very_finish_that_the_search_would_have_given_it(
+    tmp_path: Path, one_shot: SearchOutcome
+) -> None:
+    name, networks = one_shot.chosen.candidate_id, one_shot.chosen.path.parent
+    entry = Journal(networks.parent / "journal.jsonl").get(f"{name}-1")
+    assert entry is not None
+    raced = CandidateRecord.model_validate(entry["record"])
+    assert (raced.stage, raced.promising) == (CandidateStage.RACED, True)
+    record = one_shot.record.model_copy(update={"candidates": (raced,)})
+    pick = Pick(run_id="earlier", candidate_id=name)
+    point = PickedPoint(pick, record, one_shot.insights, {name: networks / f"{name}-1.keras"})
+    found = make_search(tmp_path, budget=ONE_SHOT).go_on_from(point)
+    assert essence(found.record) == essence(one_shot.record)
+    np.testing.assert_array_equal(weights(found.chosen.path), weights(one_shot.chosen.path))
+    assert found.record.origin == pick
+    assert found.record.candidates[0].lineage_samples == one_shot.chosen.lineage_samples
 
 
 class _Deadly(Reporter):
