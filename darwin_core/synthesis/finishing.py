@@ -10,7 +10,7 @@ from darwin_core.networks import load_network
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Frame
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.choice import finalists
+from darwin_core.synthesis.choice import choose, finalists
 from darwin_core.synthesis.effort import Effort
 from darwin_core.synthesis.inheritance import inherit
 from darwin_core.synthesis.nursery import Birth, Nursery, Stint
@@ -21,7 +21,7 @@ _FINISH_STINT = 3
 
 
 def finish(population: Sequence[Candidate], nursery: Nursery, effort: Effort, pace: Pace) -> list[Candidate]:
-    """Give finalists the long finish until one of them is safe.
+    """Give finalists the long finish until one of them is safe; where none is, the one to be delivered gets it too.
 
     Returns:
         The population with the finished ones in the places of their former selves.
@@ -31,7 +31,10 @@ def finish(population: Sequence[Candidate], nursery: Nursery, effort: Effort, pa
         finished = finish_one(candidate, nursery, effort, pace)
         result[result.index(candidate)] = finished
         if finished.safe:
-            break
+            return result
+    nearest = choose(result)
+    if nearest.record.stage is not CandidateStage.FINISHED:
+        result[result.index(nearest)] = finish_one(nearest, nursery, effort, pace)
     return result
 
 

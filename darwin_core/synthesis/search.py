@@ -121,7 +121,7 @@ class Search:
         genome = picked.record.genome
         frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, aim.budget, 2 * effort.finish_samples(picked.record.cost, 1))
+            pace = Pace(tracker, 2 * effort.finish_samples(picked.record.cost, 1))
             with self._timed("finish"):
                 finished = picked.record.stage is CandidateStage.FINISHED
                 chosen = nursery.judge_again(picked) if finished else finish_one(picked, nursery, effort, pace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from darwin_core.contracts import (
     CandidateRecord,
@@ -12,9 +13,15 @@ from darwin_core.contracts import (
     QualityMetrics,
     Requirement,
     RequirementStatus,
+    SearchBudget,
 )
+from darwin_core.progress import Tracker
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import binding_requirements, choose, finalists, reason
+from darwin_core.synthesis.effort import Clock, Effort
+from darwin_core.synthesis.finishing import finish
+from darwin_core.synthesis.nursery import Nursery, Stint
+from darwin_core.synthesis.pace import Pace
 from darwin_core.synthesis.racing import contenders
 
 RACED, FINISHED = CandidateStage.RACED, CandidateStage.FINISHED
@@ -71,6 +78,25 @@ def test_the_long_finish_goes_to_promising_ones_from_the_best_on() -> None:
 
 def test_without_a_promising_one_the_nearest_is_finished() -> None:
     assert names(finalists([candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)])) == ["y"]
+
+
+class Trainer:
+    """Finishes networks; those that are named turn out to be bad."""
+
+    def __init__(self, *disappointing: str) -> None:
+        self._disappointing = disappointing
+
+    def train_on(self, item: Candidate, stint: Stint, pace: Pace) -> Candidate:
+        cautious = 5.0 if item.candidate_id in self._disappointing else 0.0
+        return candidate(item.candidate_id, item.performance, cautious, stage=stint.stage)
+
+
+def test_what_is_delivered_is_finished_though_every_finalist_failed() -> None:
+    effort = Effort(SearchBudget(), 100, images=False, clock=Clock(None))
+    population = [candidate("smallest", 9, 0.0), candidate("passed over", 5, 0.0)]
+    found = finish(population, cast(Nursery, Trainer("smallest")), effort, Pace(Tracker(), 0))
+    assert [item.record.stage for item in found] == [FINISHED, FINISHED]
+    assert choose(found).candidate_id == "passed over"
 
 
 def test_the_best_performing_safe_finished_network_is_chosen() -> None:
