@@ -14,6 +14,7 @@ from pydantic import Field
 from darwin_core.contracts.base import Document
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig
+from darwin_core.contracts.exports import ExportFormat
 from darwin_core.contracts.requirements import RequirementField
 from darwin_core.contracts.steps import (
     EvaluateRequest,
@@ -55,6 +56,7 @@ class CompactionConfig(Document):
     title: str = "Compaction report"
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
+    exports: tuple[ExportFormat, ...] = Field(default=(), description="formats besides .keras and SavedModel")
 
 
 _ResultT = TypeVar("_ResultT", bound=StepResult)
@@ -103,6 +105,7 @@ def request_for(
             alert_budget=config.gate.alert_budget,
             threads=config.threads,
             seed=config.seed,
+            exports=config.exports,
         )
     synthesized = result(StepName.SYNTHESIZE, SynthesizeResult)
     common |= {"candidate": synthesized.candidate, "search_record": synthesized.search_record}

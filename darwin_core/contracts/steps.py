@@ -10,6 +10,7 @@ from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Document
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig, Verdict
+from darwin_core.contracts.exports import ExportFormat
 from darwin_core.contracts.requirements import RequirementField
 from darwin_core.contracts.storage import StorageOptions
 from darwin_core.contracts.synthesis import SearchBudget
@@ -75,6 +76,7 @@ class SynthesizeRequest(StepRequest):
     alert_budget: float = Field(default=0.10, gt=0, lt=1)
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
+    exports: tuple[ExportFormat, ...] = Field(default=(), description="other formats to write the chosen network in")
 
 
 class SynthesizeResult(StepResult):
@@ -87,6 +89,7 @@ class SynthesizeResult(StepResult):
     feasible: bool
     candidate_parameters: int
     candidate_macs: int
+    exports: tuple[ArtifactRef, ...] = Field(default=(), description="the chosen network in other formats")
 
 
 class EvaluateRequest(StepRequest):

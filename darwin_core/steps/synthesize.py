@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from darwin_core.contracts import ArtifactKind, ArtifactRef, SearchRecord, Snapshot, SynthesizeRequest
+from darwin_core.contracts import ArtifactKind, ArtifactRef, ExportRecord, SearchRecord, Snapshot, SynthesizeRequest
 from darwin_core.data import bind_inputs, map_split
+from darwin_core.exports.registry import check_installed
 from darwin_core.networks import load_network, network_inputs, output_kind, reference_loss
 from darwin_core.steps.context import StepContext
+from darwin_core.steps.exporting import export_chosen
 from darwin_core.synthesis import Aim, Part, Reference, Search, SearchOutcome
 from darwin_core.training import prepare_runtime
 
@@ -18,7 +20,9 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
 
     Raises:
         RequestError: The requirements, the performance function or the columns do not fit the network.
+        MissingExtraError: The packages of an export format are not installed.
     """
+    check_installed(request.exports)
     prepare_runtime(request.seed, request.threads)
     snapshot = context.read_document(request.snapshot, Snapshot)
     path = context.fetch(snapshot.reference)
@@ -54,16 +58,25 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         cache_dir=context.cache_dir,
         reporter=context.reporter,
     ).run()
-    return _store(outcome, context)
+    exports = export_chosen(
+        outcome.chosen.path,
+        reference.kind,
+        request.exports,
+        (train.split, validation.split),
+        context,
+        alert_budget=request.alert_budget,
+    )
+    return _store(outcome, exports, context)
 
 
-def _store(outcome: SearchOutcome, context: StepContext) -> dict[str, Any]:
+def _store(outcome: SearchOutcome, exports: tuple[ExportRecord, ...], context: StepContext) -> dict[str, Any]:
     candidate = _upload(context, outcome.chosen.path, "candidate.keras")
     front = {
         item.candidate_id: _upload(context, item.path, "front", f"{item.candidate_id}.keras") for item in outcome.front
     }
     networks = front | {outcome.chosen.candidate_id: candidate}
-    record = _with_networks(outcome.record, networks)
+    record = _with_networks(outcome.record, networks).model_copy(update={"exports": exports})
+    files = [file for item in exports for file in (item.artifact, item.lookups_artifact) if file is not None]
     return {
         "candidate": candidate,
         "front": tuple(front.values()),
@@ -72,6 +85,7 @@ def _store(outcome: SearchOutcome, context: StepContext) -> dict[str, Any]:
         "feasible": record.feasible,
         "candidate_parameters": outcome.chosen.record.cost.parameters,
         "candidate_macs": outcome.chosen.record.cost.macs,
+        "exports": tuple(dict.fromkeys(files)),
     }
 
 
