@@ -99,7 +99,7 @@ def version_files(
         "verdict.json": context.fetch(request.verdict_document),
         "report.html": context.fetch(request.report),
     }
-    sound = tuple(record for record in evidence.search.exports if record.problem is None)
+    sound = tuple(item for item in evidence.search.exports if item.problem is None and item.artifact is not None)
     for record in sound:
         for name, ref in ((record.file, record.artifact), (record.lookups, record.lookups_artifact)):
             if ref is not None:

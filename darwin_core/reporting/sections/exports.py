@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from darwin_core.contracts import CompactionReport, ExportRecord
-from darwin_core.reporting.formatting import MISSING, count, data_size, milliseconds, number, share
+from darwin_core.reporting.formatting import MISSING, count, data_size, is_finite, milliseconds, number, share
 from darwin_core.reporting.metrics import style_of
 
 
@@ -46,7 +46,7 @@ def _row(record: ExportRecord) -> ExportRow:
     return ExportRow(
         name=record.format.value,
         size=data_size(record.file_bytes),
-        difference=MISSING if record.max_score_difference is None else f"{record.max_score_difference:.2g}",
+        difference=f"{record.max_score_difference:.2g}" if is_finite(record.max_score_difference) else MISSING,
         agreement=share(record.decision_agreement, 2),
         quality=_quality(record),
         latency=MISSING if latency is None else f"{milliseconds(latency.p50_ms)} / {milliseconds(latency.p95_ms)}",

@@ -133,6 +133,15 @@ def test_before_after_table_holds_costs_bounds_and_the_control() -> None:
     assert "-0.38 pt to +0.20 pt" in words
 
 
+def test_exports_are_shown_with_what_went_wrong() -> None:
+    report = examples.table_report()
+    words = Page(render_report(report)).words
+    assert "onnx 26.5 kB 1.2e-07 100.00 %" in words
+    assert "litert-int8 The network cannot be converted: <the process> crashed." in words
+    without = report.model_copy(update={"search": report.search.model_copy(update={"exports": ()})})
+    assert "Largest difference of scores" not in Page(render_report(without)).words
+
+
 def test_texts_from_outside_stay_texts(report: CompactionReport) -> None:
     poisoned = replace_everywhere(report, str, lambda text: HOSTILE + text)
     page = Page(render_report(poisoned))
