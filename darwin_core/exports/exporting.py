@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darwin_core.contracts import ExportFormat, ExportRecord, NetworkInput, OutputKind
-from darwin_core.errors import NetworkError, StepError
+from darwin_core.errors import DarwinError, NetworkError, StepError
 from darwin_core.exports.base import Arrays, Exporter
 from darwin_core.exports.core import NumericCore, numeric_core
 from darwin_core.exports.measuring import TrialRows, compared, run_export
@@ -68,7 +68,7 @@ def export_network(
     with reporter.track("Exports", len(formats)) as tracker:
         try:
             exports = _Exports(network, kind, folder, rows, calibration, alert_budget, threads)
-        except NetworkError as error:
+        except (DarwinError, ValueError, TypeError, NotImplementedError) as error:  # the latter ones are Keras's
             return tuple(_failed(EXPORTERS[name], str(error)) for name in formats)
         records = []
         for name in formats:
