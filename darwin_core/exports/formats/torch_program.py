@@ -13,6 +13,7 @@ from darwin_core.exports.base import OUTPUT, Arrays, Exporter, Runner
 if TYPE_CHECKING:
     import keras
 
+_NOTES = ("stack_trace", "source_fn_stack", "from_node", "nn_module_stack", "torch_fn", "fwd_source_fn_stack")
 _SAMPLE_ROWS = 2  # not 1, which torch.export would take for a size that never changes
 
 
@@ -37,10 +38,10 @@ class TorchProgram(Exporter):
         class ByName(torch.nn.Module):  # type: ignore[misc]
             def __init__(self) -> None:
                 super().__init__()
-                self.network = core
+                self.networks = [core]  # in a list, where torch does not see parameters and store them a second time
 
             def forward(self, values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-                return {OUTPUT: self.network(values, training=False)}
+                return {OUTPUT: self.networks[0](values, training=False)}
 
         tensors = keras.tree.flatten(core.input)
         sample = {
@@ -51,7 +52,7 @@ class TorchProgram(Exporter):
         core.eval()
         with torch.no_grad():
             program = torch.export.export(ByName(), (sample,), dynamic_shapes=(rows,))
-        torch.export.save(program.run_decompositions({}), path)
+        torch.export.save(_lean(program.run_decompositions({})), path)
 
     def open(self, path: Path, threads: int) -> Runner:
         """A function that runs a file."""
@@ -67,6 +68,20 @@ class TorchProgram(Exporter):
                 return output
 
         return run
+
+
+def _lean(program: Any) -> Any:
+    """Without checks of what tracing saw, and without the source lines behind each node: half of a small file."""
+    import torch
+
+    for node in list(program.graph.nodes):
+        if node.target is torch.ops.aten._assert_tensor_metadata.default:
+            program.graph.erase_node(node)
+        else:
+            for note in _NOTES:
+                node.meta.pop(note, None)
+    program.graph_module.recompile()
+    return program
 
 
 def _dtype(tensor: keras.KerasTensor) -> Any:
