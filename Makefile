@@ -53,7 +53,7 @@ pins: $(UV) ## make the hashed pins under requirements/ anew
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) pyproject.toml --extra engine -o requirements/engine.txt
 	$(COMPILE) pyproject.toml --extra kfp -o requirements/kfp.txt
-	$(COMPILE) pyproject.toml --extra engine --extra kfp --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra engine --extra onnx --extra kfp --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra airflow --group airflow-test -o requirements/airflow.txt
 
 clean: ## remove environments and what the demo wrote

@@ -24,12 +24,13 @@ from rich.console import Console
 
 from darwin_core import __version__, contracts
 from darwin_core.cli_runs import absolute, check_picking, parse_run
-from darwin_core.cli_tables import print_front, print_inspection, print_narrowing, print_summary
+from darwin_core.cli_tables import print_exports, print_front, print_inspection, print_narrowing, print_summary
 from darwin_core.contracts import (
     STEPS,
     CompactionConfig,
     CompactionSummary,
     DataRoles,
+    ExportFormat,
     GateConfig,
     Genome,
     Pick,
@@ -128,6 +129,7 @@ def compact(
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
+    export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same network.")] = 0,
@@ -189,6 +191,7 @@ def compact(
             title=title,
             threads=threads,
             seed=seed,
+            exports=tuple(export or ()),
         )
     name = run_id or f"{datetime.now(UTC):%Y%m%d}-{config.digest()[:8]}"
     _run(config, name, quiet=quiet, as_json=as_json)
@@ -273,6 +276,38 @@ def narrow(
     after.compile(loss=reference_loss(model))  # the file says what the output means
     save_network(after, output)
     print_narrowing(before, load_network(output), output, as_json=as_json)
+
+
+@app.command("export")
+def export_command(
+    model: Annotated[Path, typer.Argument(help="A .keras file.")],
+    formats: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; repeat for more.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
+    train: Annotated[str | None, typer.Option(help="Training rows: int8 is calibrated on them.")] = None,
+    validation: Annotated[str | None, typer.Option(help="Rows to compare on; without them a share of train.")] = None,
+    label: Annotated[str | None, typer.Option(help="With --train: the column to predict.")] = None,
+    positive_label: Annotated[str | None, typer.Option(help="Label value that counts as positive.")] = None,
+    feature: Annotated[list[str] | None, typer.Option(help="Feature column; all others are then ignored.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Column that is no feature.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a network in other formats, and hold every file against it in the format's own runtime."""
+    if (train is None) != (label is None) or (validation is not None and train is None):
+        raise RequestError("Expected --train together with --label; --validation comes with both.")
+    load_quietly("tensorflow")
+    from darwin_core.steps.exporting import ExportData, export_file
+
+    data = None
+    if train is not None and label is not None:
+        roles = DataRoles(
+            label=label, positive_label=positive_label, features=tuple(feature or ()), exclude=tuple(exclude or ())
+        )
+        data = ExportData(DataSource.parse(train), DataSource.parse(validation) if validation else None, roles)
+    report = export_file(model, formats, output, data, default_reporter(quiet=quiet))
+    print_exports(report, as_json=as_json)
+    if any(record.problem for record in report.exports):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -12,6 +12,9 @@ from rich.table import Table
 from darwin_core.contracts import (
     CandidateRecord,
     CompactionSummary,
+    ExportRecord,
+    ExportReport,
+    Latency,
     NetworkInspection,
     NetworkSummary,
     ParetoFront,
@@ -41,6 +44,8 @@ def print_summary(summary: CompactionSummary, *, as_json: bool) -> None:
     console.print(f"Verdict: [bold {_COLOURS[summary.verdict]}]{summary.verdict}[/]")
     for reason in summary.reasons[:4]:
         console.print(f"  - {reason}", markup=False)
+    if summary.exports:
+        _print_exports(console, "Exports", summary.exports, None)
     published = f"published as {summary.version}" if summary.published else "not published; the champion stays"
     console.print(f"{published}; {sum(summary.seconds.values()):.0f} s in all", markup=False)
     for name in ("report", "candidate", "version"):
@@ -150,6 +155,45 @@ def print_narrowing(before: keras.Model, after: keras.Model, output: Path, *, as
         for field in ("parameters", "macs", "weight_bytes")
     ]
     _print_table(Console(), f"Written to {output}", ("", "before", "after"), rows)
+
+
+def print_exports(report: ExportReport, *, as_json: bool) -> None:
+    """Size, closeness and speed of every file."""
+    if as_json:
+        print(report.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    _print_exports(Console(), f"Exports of {report.network}", report.exports, report.network_latency)
+
+
+def _print_exports(
+    console: Console, title: str, records: Sequence[ExportRecord], network_latency: Latency | None
+) -> None:
+    headings = ("format", "bytes", "largest difference", "same decisions", "quality", "p50 ms", "p95 ms")
+    rows = [_export_row(record) for record in records]
+    if network_latency is not None:
+        rows.append(("(keras)", "", "", "", "", *_milliseconds(network_latency)))
+    _print_table(console, title, headings, rows)
+    for record in records:
+        if record.problem is not None:
+            console.print(f"{record.format}: {record.problem}", markup=False, soft_wrap=True)
+        elif not record.real_rows:
+            console.print(f"{record.format}: compared on {record.rows} made-up rows", markup=False)
+
+
+def _export_row(record: ExportRecord) -> tuple[str, ...]:
+    quality = "" if record.metric is None else f"{record.metric} {record.network_quality:.4f} -> {record.quality:.4f}"
+    return (
+        record.format.value,
+        "none" if record.file_bytes is None else f"{record.file_bytes:,}",
+        "" if record.max_score_difference is None else f"{record.max_score_difference:.2g}",
+        "" if record.decision_agreement is None else f"{record.decision_agreement:.2%}",
+        quality,
+        *_milliseconds(record.latency),
+    )
+
+
+def _milliseconds(latency: Latency | None) -> tuple[str, str]:
+    return ("", "") if latency is None else (f"{latency.p50_ms:.3f}", f"{latency.p95_ms:.3f}")
 
 
 def _print_table(console: Console, title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

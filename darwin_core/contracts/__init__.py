@@ -35,6 +35,9 @@ from darwin_core.contracts.explanation import ImageExplanation as ImageExplanati
 from darwin_core.contracts.explanation import ReasonCode as ReasonCode
 from darwin_core.contracts.explanation import RowExplanation as RowExplanation
 from darwin_core.contracts.explanation import Severity as Severity
+from darwin_core.contracts.exports import ExportFormat as ExportFormat
+from darwin_core.contracts.exports import ExportRecord as ExportRecord
+from darwin_core.contracts.exports import ExportReport as ExportReport
 from darwin_core.contracts.networks import FrozenLayer as FrozenLayer
 from darwin_core.contracts.networks import GroupSummary as GroupSummary
 from darwin_core.contracts.networks import Latency as Latency

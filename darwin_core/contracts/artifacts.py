@@ -16,6 +16,7 @@ class ArtifactKind(StrEnum):
     """What a stored object is."""
 
     NETWORK = "network"
+    EXPORT = "export"
     SNAPSHOT = "snapshot"
     DATA = "data"
     INSIGHTS = "insights"

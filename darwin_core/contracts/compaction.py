@@ -14,6 +14,7 @@ from pydantic import Field
 from darwin_core.contracts.base import Document
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig
+from darwin_core.contracts.exports import ExportFormat
 from darwin_core.contracts.requirements import RequirementField
 from darwin_core.contracts.steps import (
     EvaluateRequest,
@@ -60,6 +61,7 @@ class CompactionConfig(Document):
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0
     pick: Pick | None = None
+    exports: tuple[ExportFormat, ...] = Field(default=(), description="formats besides .keras and SavedModel")
 
 
 _ResultT = TypeVar("_ResultT", bound=StepResult)
@@ -111,6 +113,7 @@ def request_for(
             seed=config.seed,
             pick=config.pick,
             picked_from=fetched.picked_from,
+            exports=config.exports,
         )
     synthesized = result(StepName.SYNTHESIZE, SynthesizeResult)
     common |= {"candidate": synthesized.candidate, "search_record": synthesized.search_record}

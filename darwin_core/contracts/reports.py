@@ -10,6 +10,7 @@ from darwin_core.contracts.base import Contract, Document
 from darwin_core.contracts.data import Snapshot
 from darwin_core.contracts.evaluation import Evaluation, Verdict, VerdictDocument
 from darwin_core.contracts.explanation import Explanation
+from darwin_core.contracts.exports import ExportRecord
 from darwin_core.contracts.networks import Latency
 from darwin_core.contracts.requirements import RequirementStatus
 from darwin_core.contracts.synthesis import Pick, SearchRecord
@@ -67,3 +68,4 @@ class CompactionSummary(Document):
     version: str | None
     seconds: dict[str, float] = Field(description="step -> seconds")
     paths: dict[str, str] = Field(description="what -> where it lies")
+    exports: tuple[ExportRecord, ...] = Field(default=(), description="the candidate in other formats")

@@ -10,6 +10,7 @@ from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Document, RunId
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig, Verdict
+from darwin_core.contracts.exports import ExportFormat
 from darwin_core.contracts.requirements import RequirementField
 from darwin_core.contracts.storage import StorageOptions
 from darwin_core.contracts.synthesis import Pick, SearchBudget
@@ -87,6 +88,7 @@ class SynthesizeRequest(StepRequest):
     seed: int = 0
     pick: Pick | None = None
     picked_from: ArtifactRef | None = Field(default=None, description="see FetchDataResult")
+    exports: tuple[ExportFormat, ...] = Field(default=(), description="other formats to write the chosen network in")
 
 
 class SynthesizeResult(StepResult):
@@ -99,6 +101,7 @@ class SynthesizeResult(StepResult):
     feasible: bool
     candidate_parameters: int
     candidate_macs: int
+    exports: tuple[ArtifactRef, ...] = Field(default=(), description="the chosen network in other formats")
 
 
 class EvaluateRequest(StepRequest):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Contract, Document, RunId
+from darwin_core.contracts.exports import ExportRecord
 from darwin_core.contracts.networks import LayerCost, NetworkCost
 from darwin_core.contracts.requirements import RequirementStatus
 
@@ -146,6 +147,7 @@ class SearchRecord(Document):
     chosen_layers: tuple[LayerCost, ...]
     seconds: dict[str, float] = Field(default_factory=dict, description="phase -> seconds")
     reason: str = Field(description="why this candidate, as a sentence")
+    exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
 
 
 class ParetoFront(Document):

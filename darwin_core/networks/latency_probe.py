@@ -5,9 +5,7 @@ Prints a `Latency` as JSON on its last line.
 
 from __future__ import annotations
 
-import gc
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,31 +19,21 @@ from darwin_core.contracts import Latency
 from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
 from darwin_core.networks.loading import load_network
 from darwin_core.networks.wiring import read_wiring
+from darwin_core.timing import MOST_ROWS, time_calls
 
-_MAX_ROWS = 64
 
-
-def probe(model: keras.Model, inputs: Mapping[str, NDArray[Any]], calls: int, warmup: int) -> NDArray[np.float64]:
-    """Milliseconds of each timed call."""
+def probe(model: keras.Model, inputs: Mapping[str, NDArray[Any]], *, threads: int, calls: int, warmup: int) -> Latency:
+    """Milliseconds per call."""
     given, wiring = network_inputs(model), read_wiring(model)
     signature = {item.name: tf.TensorSpec((1, *item.shape), item.dtype) for item in given}
 
     def forward(values: dict[str, tf.Tensor]) -> tf.Tensor:
         return keras.tree.flatten(model(as_structure(wiring, values), training=False))[0]
 
-    count = min(_MAX_ROWS, len(inputs[given[0].name]))
+    count = min(MOST_ROWS, len(inputs[given[0].name]))
     rows = [{item.name: as_tensor(item, inputs[item.name][row : row + 1]) for item in given} for row in range(count)]
     run = tf.function(forward, input_signature=[signature]).get_concrete_function()
-    for call in range(warmup):
-        run(rows[call % count])
-    gc.disable()
-    taken = np.empty(calls)
-    for call in range(calls):
-        values = rows[call % count]
-        started = time.perf_counter_ns()
-        run(values).numpy()
-        taken[call] = (time.perf_counter_ns() - started) / 1e6
-    return taken
+    return time_calls(lambda position: run(rows[position % count]).numpy(), threads=threads, calls=calls, warmup=warmup)
 
 
 def main(model_path: str, inputs_path: str, threads: str, calls: str, warmup: str) -> None:
@@ -54,9 +42,7 @@ def main(model_path: str, inputs_path: str, threads: str, calls: str, warmup: st
     tf.config.threading.set_inter_op_parallelism_threads(1)
     with np.load(Path(inputs_path), allow_pickle=False) as file:
         inputs = {name: file[name] for name in file.files}
-    taken = probe(load_network(model_path), inputs, int(calls), int(warmup))
-    p50, p95, p99 = np.percentile(taken, [50, 95, 99])
-    latency = Latency(p50_ms=p50, p95_ms=p95, p99_ms=p99, batch_size=1, threads=int(threads), calls=int(calls))
+    latency = probe(load_network(model_path), inputs, threads=int(threads), calls=int(calls), warmup=int(warmup))
     sys.stdout.write(latency.model_dump_json() + "\n")
 
 

@@ -118,7 +118,7 @@ def read_wiring(model: keras.Model) -> Wiring:
             f"Network '{model.name}' was never built, so its shapes are unknown.",
             hint="Give it an Input layer (or call it on data once) before saving it.",
         )
-    reader = _Reader()
+    reader = _Reader(_taken={input_name(tensor) for tensor in model.inputs})
     inputs = [reader.add_tensor(tensor) for tensor in model.inputs]
     bound = {id(tensor): index for tensor, index in zip(model.inputs, inputs, strict=True)}
     input_structure = model.input if isinstance(model, Functional) else model.inputs[0]

@@ -8,6 +8,7 @@ from darwin_core.storage import join_uri
 MANIFEST = "manifest.json"
 NETWORK = "model.keras"
 SAVED_MODEL = "saved_model.pb"
+EXPORTS = "exports"
 
 
 def pointers_uri(line: str, *parts: str) -> str:

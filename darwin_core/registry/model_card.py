@@ -9,6 +9,7 @@ from darwin_core.contracts import (
     Estimate,
     Evaluation,
     Explanation,
+    ExportRecord,
     NetworkCost,
     SearchRecord,
     SliceMetrics,
@@ -45,6 +46,7 @@ def render_model_card(content: CardContent) -> str:
         _quality(content),
         _slices(content.evaluation.slices),
         _decision(content.verdict),
+        _exports(content.search.exports),
         _behaviour(content.explanation),
         _findings(content.explanation),
         _limits(content),
@@ -177,6 +179,31 @@ def _decision(verdict: VerdictDocument) -> Iterator[str]:
         ("Check", "Verdict", "Reason"),
         ((f"{check.check_id}: {check.title}", check.verdict.value, check.reason) for check in verdict.checks),
     )
+
+
+def _exports(records: Sequence[ExportRecord]) -> Iterator[str]:
+    sound = [record for record in records if record.problem is None]
+    if not sound:
+        return
+    yield "## In other formats"
+    yield "Held against this version's network on validation rows, below `exports/`."
+    yield ""
+    yield from _table(
+        ("File", "Bytes", "Largest difference of scores", "Same decisions"),
+        (
+            (
+                record.file or "",
+                f"{record.file_bytes:,}",
+                _plain(record.max_score_difference, "{:.2g}"),
+                _plain(record.decision_agreement, "{:.2%}"),
+            )
+            for record in sound
+        ),
+    )
+
+
+def _plain(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
 
 
 def _behaviour(explanation: Explanation) -> Iterator[str]:

@@ -14,6 +14,7 @@ from darwin_core.reporting.formatting import plural, readable, shorten
 from darwin_core.reporting.sections.behaviour import show_behaviour
 from darwin_core.reporting.sections.comparison import compare
 from darwin_core.reporting.sections.explanation import show_decisions, show_findings
+from darwin_core.reporting.sections.exports import show_exports
 from darwin_core.reporting.sections.gate import show_gate
 from darwin_core.reporting.sections.layers import compare_layers
 from darwin_core.reporting.sections.provenance import show_origin
@@ -45,6 +46,7 @@ def render_report(report: CompactionReport) -> str:
             summary=summarize(report),
             comparison=compare(report),
             layers=compare_layers(report),
+            exports=show_exports(report),
             gate=show_gate(report),
             slices=show_slices(report),
             behaviour=show_behaviour(report),

@@ -83,6 +83,7 @@ def summarise(
     }
     if published.version_uri is not None:
         paths["version"] = published.version_uri
+    paths |= {f"export {item.format}": item.artifact.uri for item in record.exports if item.artifact is not None}
     return CompactionSummary(
         run_id=run_id,
         line=config.line,
@@ -98,6 +99,7 @@ def summarise(
         version=published.version,
         seconds={name.value: results[name].seconds for name in StepName},
         paths=paths,
+        exports=record.exports,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from darwin_core.contracts import (
     ArtifactKind,
     ArtifactRef,
+    ExportRecord,
     Insights,
     SearchRecord,
     Snapshot,
@@ -19,8 +20,10 @@ from darwin_core.contracts import (
 )
 from darwin_core.data import bind_inputs, map_split
 from darwin_core.errors import RequestError
+from darwin_core.exports.registry import check_installed
 from darwin_core.networks import load_network, network_inputs, output_kind, reference_loss
 from darwin_core.steps.context import StepContext
+from darwin_core.steps.exporting import export_chosen
 from darwin_core.steps.stored_runs import find_point, front_of
 from darwin_core.synthesis import Aim, Part, PickedPoint, Reference, Search, SearchOutcome
 from darwin_core.training import prepare_runtime
@@ -32,7 +35,9 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
     Raises:
         RequestError: The requirements, the performance function or the columns do not fit the network, or there is no
             such point to go on from.
+        MissingExtraError: The packages of an export format are not installed.
     """
+    check_installed(request.exports)
     point = _picked_point(request, context)
     prepare_runtime(request.seed, request.threads)
     snapshot = context.read_document(request.snapshot, Snapshot)
@@ -69,7 +74,16 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         cache_dir=context.cache_dir,
         reporter=context.reporter,
     )
-    return _store(search.run() if point is None else search.go_on_from(point), context)
+    outcome = search.run() if point is None else search.go_on_from(point)
+    exports = export_chosen(
+        outcome.chosen.path,
+        reference.kind,
+        request.exports,
+        (train.split, validation.split),
+        context,
+        alert_budget=request.alert_budget,
+    )
+    return _store(outcome, exports, context)
 
 
 def _picked_point(request: SynthesizeRequest, context: StepContext) -> PickedPoint | None:
@@ -87,13 +101,14 @@ def _picked_point(request: SynthesizeRequest, context: StepContext) -> PickedPoi
     return PickedPoint(request.pick, record, context.read_document(earlier.insights, Insights), networks)
 
 
-def _store(outcome: SearchOutcome, context: StepContext) -> dict[str, Any]:
+def _store(outcome: SearchOutcome, exports: tuple[ExportRecord, ...], context: StepContext) -> dict[str, Any]:
     candidate = _upload(context, outcome.chosen.path, "candidate.keras")
     front = {
         item.candidate_id: _upload(context, item.path, "front", f"{item.candidate_id}.keras") for item in outcome.front
     }
     networks = front | {outcome.chosen.candidate_id: candidate}
-    record = _with_networks(outcome.record, networks)
+    record = _with_networks(outcome.record, networks).model_copy(update={"exports": exports})
+    files = [file for item in exports for file in (item.artifact, item.lookups_artifact) if file is not None]
     return {
         "candidate": candidate,
         "front": tuple(front.values()),
@@ -102,6 +117,7 @@ def _store(outcome: SearchOutcome, context: StepContext) -> dict[str, Any]:
         "feasible": record.feasible,
         "candidate_parameters": outcome.chosen.record.cost.parameters,
         "candidate_macs": outcome.chosen.record.cost.macs,
+        "exports": tuple(dict.fromkeys(files)),
     }
 
 

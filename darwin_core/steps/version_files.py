@@ -12,6 +12,7 @@ from darwin_core.contracts import (
     ArtifactKind,
     Evaluation,
     Explanation,
+    ExportReport,
     PublishRequest,
     SearchRecord,
     Snapshot,
@@ -20,7 +21,7 @@ from darwin_core.contracts import (
 )
 from darwin_core.networks import export_serving, load_network, network_inputs
 from darwin_core.registry.costs import state_costs
-from darwin_core.registry.layout import NETWORK, serve_folder
+from darwin_core.registry.layout import EXPORTS, NETWORK, serve_folder
 from darwin_core.registry.model_card import CardContent, render_model_card
 from darwin_core.registry.versions import claim_version, find_claim
 from darwin_core.steps.context import StepContext
@@ -98,6 +99,13 @@ def version_files(
         "verdict.json": context.fetch(request.verdict_document),
         "report.html": context.fetch(request.report),
     }
+    sound = tuple(item for item in evidence.search.exports if item.problem is None and item.artifact is not None)
+    for record in sound:
+        for name, ref in ((record.file, record.artifact), (record.lookups, record.lookups_artifact)):
+            if ref is not None:
+                files[f"{EXPORTS}/{name}"] = context.fetch(ref)
+    if sound:
+        texts[f"{EXPORTS}/exports.json"] = ExportReport(network=NETWORK, exports=sound).to_json()
     for name, text in texts.items():
         files[name] = folder / name
         with atomic_file(files[name]) as handle:

@@ -14,6 +14,8 @@ LIGHT = {
     "darwin_core.errors": (*ENGINE, *ORCHESTRATORS, "boto3", "rich", "typer"),
     "darwin_core.contracts": (*ENGINE, *ORCHESTRATORS, "boto3", "botocore", "rich", "typer"),
     "darwin_core.storage": (*ENGINE, *ORCHESTRATORS, "typer"),
+    # A file is run by its own runtime alone, which proves that it needs nothing else.
+    "darwin_core.exports.probe": ("tensorflow", "keras", "scipy", "sklearn", "pyarrow", "torch", *ORCHESTRATORS),
     "darwin_core.cli": (*ENGINE, *ORCHESTRATORS, "boto3"),
     "darwin_components": (*ENGINE, "airflow"),
     "darwin_operators": (*ENGINE, *ORCHESTRATORS),

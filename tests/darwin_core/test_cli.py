@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 
-from darwin_core.contracts import CompactionSummary, ParetoFront, Pick, StepName, SynthesizeResult
+from darwin_core.contracts import CompactionSummary, ExportReport, ParetoFront, Pick, StepName, SynthesizeResult
 
 
 def darwin(*args: object, timeout: float = 540) -> subprocess.CompletedProcess[str]:
@@ -218,6 +218,42 @@ def test_inspect_and_narrow(table: dict[str, Path], tmp_path: Path) -> None:
     assert (
         json.loads(darwin("inspect", narrowed, "--json").stdout)["cost"]["parameters"] == costs["after"]["parameters"]
     )
+
+
+@pytest.mark.slow
+def test_export_writes_files_and_says_how_close_they_are(table: dict[str, Path], tmp_path: Path) -> None:
+    result = darwin(
+        "export", table["reference"], "--format", "litert-int8", "--format", "litert-float16", "-o", tmp_path / "out",
+        "--train", table["train"], "--label", "is_fraud", "--exclude", "row_id", "--json",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    report = ExportReport.from_json(result.stdout)
+    assert ExportReport.from_json((tmp_path / "out" / "exports.json").read_text()) == report
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "int8.tflite", "float16.tflite", "lookups.json", "exports.json"
+    }  # fmt: skip
+    int8, float16 = report.exports
+    for export in (int8, float16):
+        assert (export.problem, export.metric, export.real_rows) == (None, "pr_auc", True)
+        assert export.quality is not None
+        assert export.network_quality is not None
+        assert export.quality > export.network_quality - 0.05
+    assert int8.file_bytes is not None
+    assert float16.file_bytes is not None
+    assert int8.file_bytes < float16.file_bytes
+
+
+@pytest.mark.slow
+def test_an_export_that_cannot_be_made_is_a_failure_with_a_reason(table: dict[str, Path], tmp_path: Path) -> None:
+    result = darwin("export", table["reference"], "--format", "litert-int8", "-o", tmp_path / "out")
+    assert result.returncode == 1
+    assert "needs training rows" in " ".join(result.stdout.split())
+
+
+def test_rows_for_an_export_need_a_label(tmp_path: Path) -> None:
+    result = darwin("export", "x.keras", "--format", "onnx", "-o", tmp_path, "--train", "t.parquet")
+    assert result.returncode == 2
+    assert "--train together with --label" in result.stderr
 
 
 def test_version_is_said() -> None:

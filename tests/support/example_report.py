@@ -24,6 +24,8 @@ from darwin_core.contracts import (
     Estimate,
     Evaluation,
     Explanation,
+    ExportFormat,
+    ExportRecord,
     FeatureAttribution,
     Finding,
     FindingKind,
@@ -193,6 +195,32 @@ def search_record(chance: random.Random, metric: str, before: float, reference_c
         chosen_layers=_CHOSEN_LAYERS,
         seconds={"inquisitor": 9.1, "generations": 61.4, "finish": 38.0, "controls": 20.5},
         reason="The smallest network on the front that met every requirement on the validation rows.",
+        exports=exports(metric, before),
+    )
+
+
+def exports(metric: str, quality: float) -> tuple[ExportRecord, ...]:
+    """One file that is as good as the network, one that could not be made."""
+    return (
+        ExportRecord(
+            format=ExportFormat.ONNX,
+            runtime="onnxruntime 1.32.0",
+            file="network.onnx",
+            file_bytes=26_477,
+            lookups="lookups.json",
+            rows=4_500,
+            max_score_difference=1.2e-7,
+            decision_agreement=1.0,
+            metric=metric,
+            network_quality=quality,
+            quality=quality,
+            latency=latency(0.021),
+        ),
+        ExportRecord(
+            format=ExportFormat.LITERT_INT8,
+            runtime="tensorflow 2.21.0",
+            problem="The network cannot be converted: <the process> crashed.",
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from darwin_core.contracts import ArtifactKind, ArtifactRef, PublishRequest, Severity, StepName, Verdict
+from darwin_core.contracts import ArtifactKind, ArtifactRef, ExportRecord, PublishRequest, Severity, StepName, Verdict
 from darwin_core.progress import Reporter
 from darwin_core.steps.context import StepContext
 from darwin_core.storage import ObjectStore, join_uri
@@ -72,6 +72,7 @@ class Line:
         champion_etag: str | None = None,
         block_on_findings: bool = False,
         severities: tuple[Severity, ...] = (),
+        exports: tuple[ExportRecord, ...] = (),
     ) -> Night:
         """Store the documents of a run that ended with ``verdict``.
 
@@ -82,6 +83,7 @@ class Line:
             champion_etag: The champion pointer's ETag when the gate looked.
             block_on_findings: As in the request.
             severities: Of the findings to keep.
+            exports: Records of files that the search is to have made; each file holds its own name.
         """
         report = with_verdict(table_report(), verdict, f"The gate had its reasons for {verdict}.")
         network = self._file(run_id, "candidate.keras", candidate.read_bytes(), ArtifactKind.NETWORK)
@@ -94,7 +96,7 @@ class Line:
         findings = tuple(found for found in report.explanation.findings if found.severity in severities)
         documents = {
             "snapshot": report.snapshot.model_copy(update={"reference": reference}),
-            "search_record": report.search,
+            "search_record": report.search.model_copy(update={"exports": self._stored(run_id, exports)}),
             "verdict_document": report.verdict.model_copy(update=about),
             "evaluation": report.evaluation,
             "explanation": report.explanation.model_copy(update={"findings": findings}),
@@ -113,6 +115,15 @@ class Line:
             **refs,
         )
         return Night(self.store, self.prefix, run_id, request)
+
+    def _stored(self, run_id: str, exports: tuple[ExportRecord, ...]) -> tuple[ExportRecord, ...]:
+        def ref(name: str | None) -> ArtifactRef | None:
+            return None if name is None else self._file(run_id, name, name.encode(), ArtifactKind.EXPORT)
+
+        return tuple(
+            item.model_copy(update={"artifact": ref(item.file), "lookups_artifact": ref(item.lookups)})
+            for item in exports
+        )
 
     def _file(self, run_id: str, name: str, data: bytes, kind: ArtifactKind) -> ArtifactRef:
         uri = join_uri(self.prefix, "runs", run_id, "earlier", name)

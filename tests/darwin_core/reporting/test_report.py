@@ -156,6 +156,15 @@ def test_says_that_a_person_picked_the_network() -> None:
     assert f"A person picked this network: {report.search.chosen} of run night-1." in Page(render_report(picked)).words
 
 
+def test_exports_are_shown_with_what_went_wrong() -> None:
+    report = examples.table_report()
+    words = Page(render_report(report)).words
+    assert "onnx 26.5 kB 1.2e-07 100.00 %" in words
+    assert "litert-int8 The network cannot be converted: <the process> crashed." in words
+    without = report.model_copy(update={"search": report.search.model_copy(update={"exports": ()})})
+    assert "Largest difference of scores" not in Page(render_report(without)).words
+
+
 def test_texts_from_outside_stay_texts(report: CompactionReport) -> None:
     poisoned = replace_everywhere(report, str, lambda text: HOSTILE + text)
     page = Page(render_report(poisoned))

@@ -19,6 +19,9 @@ from support.stores import proxy as proxy
 
 from darwin_core.contracts import (
     CostStatement,
+    ExportFormat,
+    ExportRecord,
+    ExportReport,
     HistoryAction,
     Pointer,
     PointerName,
@@ -104,6 +107,24 @@ def test_the_documents_of_a_version_can_be_read(line: Line, networks: dict[str, 
     assert VerdictDocument.from_json(read("verdict.json")).verdict is Verdict.PASS
     assert CostStatement.from_json(read("cost.json")).pay_back_predictions is not None
     assert f"version {result.version}".encode() in read("model_card.md")
+
+
+def test_exports_become_part_of_the_version(line: Line, networks: dict[str, Path], tmp_path: Path) -> None:
+    sound = ExportRecord(
+        format=ExportFormat.ONNX, runtime="r 1", file="network.onnx", lookups="lookups.json", file_bytes=9
+    )
+    broken = ExportRecord(format=ExportFormat.LITERT_INT8, runtime="r 1", file="int8.tflite", problem="It fails.")
+    result = run(line.night("night-1", networks["a"], exports=(sound, broken)), tmp_path / "disk")
+    assert result.version is not None
+    folder = f"{result.version_uri}/exports"
+    names = ["exports.json", "lookups.json", "network.onnx"]
+    assert sorted(names_below(line, "versions", result.version, "exports")) == names
+    assert line.store.read(f"{folder}/network.onnx").data == b"network.onnx"
+    report = ExportReport.from_json(line.store.read(f"{folder}/exports.json").data)
+    assert [item.format for item in report.exports] == [ExportFormat.ONNX]
+    manifest = read_version(line.store, line.prefix, result.version).manifest
+    assert {f"exports/{name}" for name in names} < set(manifest.files)
+    assert "network.onnx" in line.store.read(f"{result.version_uri}/model_card.md").data.decode()
 
 
 def test_what_is_served_answers_like_the_network(line: Line, networks: dict[str, Path], tmp_path: Path) -> None:

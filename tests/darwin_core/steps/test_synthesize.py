@@ -12,6 +12,7 @@ from darwin_core.contracts import (
     CompactionConfig,
     DataRoles,
     DataSource,
+    ExportFormat,
     FetchDataResult,
     Insights,
     SearchBudget,
@@ -39,6 +40,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> CompactionConfig:
         test=DataSource(uri=str(write_table(folder / "test.parquet", rows=300, seed=1))),
         roles=DataRoles(label="is_fraud", positive_label="1", row_id="row_id"),
         budget=BUDGET,
+        exports=(ExportFormat.LITERT_FLOAT16,),
     )
 
 
@@ -82,6 +84,23 @@ def test_everything_is_stored_and_fits_together(config: CompactionConfig, fetche
     assert record.controls[0].record.strategy == "uniform"
     assert not list((_work(config) / "work").iterdir()), "scratch files are left behind"
     assert _synthesize(config, fetched).reused
+
+
+def test_the_choice_is_exported_and_held_against_itself(config: CompactionConfig, fetched: FetchDataResult) -> None:
+    result = _synthesize(config, fetched)
+    (export,) = SearchRecord.from_json(Path(result.search_record.uri).read_bytes()).exports
+    assert export.problem is None
+    assert result.exports == (export.artifact, export.lookups_artifact)
+    assert export.artifact is not None
+    assert Path(export.artifact.uri).parent.name == "exports"
+    assert Path(export.artifact.uri).stat().st_size == export.file_bytes
+    assert export.rows == fetched.validation_rows
+    assert export.max_score_difference is not None
+    assert export.max_score_difference < 0.01
+    assert export.metric == "pr_auc"
+    assert export.quality == pytest.approx(export.network_quality, abs=0.02)
+    assert export.latency is not None
+    assert export.latency.threads == 1
 
 
 def test_a_requirement_that_the_task_lacks_is_refused(config: CompactionConfig, fetched: FetchDataResult) -> None:
