@@ -5,21 +5,19 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays
 from darwin_core.contracts import ExportFormat
 from darwin_core.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import keras
-
-Arrays = Mapping[str, NDArray[Any]]
-"""Input name -> array with the batch axis first."""
 
 Runner = Callable[[Arrays], NDArray[Any]]
 """Rows in, raw outputs of shape (rows, units) out."""

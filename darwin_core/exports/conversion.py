@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from darwin_core.arrays import load_arrays
 from darwin_core.contracts import ExportFormat
 from darwin_core.errors import DarwinError
-from darwin_core.exports.processes import load_arrays
 from darwin_core.exports.registry import EXPORTERS
 
 _MOST_CHARACTERS = 400

@@ -18,10 +18,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays
 from darwin_core.contracts import NetworkInput
 from darwin_core.dependency.rebuilding import flatten_nested
 from darwin_core.errors import NetworkError
-from darwin_core.exports.base import Arrays
+from darwin_core.networks.exporting import signature_names
 from darwin_core.networks.inputs import as_tensor
 from darwin_core.networks.measuring import weights_of
 from darwin_core.networks.wiring import Call, TensorRef, Wiring, read_wiring
@@ -42,7 +43,8 @@ class NumericCore:
 
     Attributes:
         network: Takes numbers by input name, as a dict; shares its weights with the whole network.
-        inputs: Its inputs.
+        inputs: Its inputs, under names that every format admits.
+        columns: Which input of the whole network each of them is, for those that are none of the look-ups'.
         front: Computes those of its inputs that come from look-ups, as a dict; None where there are none.
         front_inputs: Inputs of the whole network that ``front`` reads.
         lookups: What ``front`` does, layer by layer, for callers that do it themselves.
@@ -50,6 +52,7 @@ class NumericCore:
 
     network: keras.Model
     inputs: tuple[NetworkInput, ...]
+    columns: Mapping[str, str]
     front: keras.Model | None
     front_inputs: tuple[NetworkInput, ...]
     lookups: tuple[dict[str, Any], ...]
@@ -57,7 +60,8 @@ class NumericCore:
     def feed(self, rows: Arrays) -> dict[str, NDArray[Any]]:
         """What the core takes, computed from rows of the whole network."""
         looked_up = self._look_up(rows) if self.front is not None else {}
-        return {item.name: _fitted(item, looked_up.get(item.name, rows.get(item.name))) for item in self.inputs}
+        values = looked_up | {name: rows.get(column) for name, column in self.columns.items()}
+        return {item.name: _fitted(item, values.get(item.name)) for item in self.inputs}
 
     def describe_lookups(self) -> str:
         """The look-ups as JSON."""
@@ -92,13 +96,15 @@ def numeric_core(model: keras.Model) -> NumericCore:
     behind = [call for call in wiring.calls if call.name not in front]
     read_by_core = {index for call in behind for index in call.inputs}
     cut = {index: name for index, name in _cut_names(wiring, front, names).items() if index in read_by_core}
-    raw = {index: name for index, name in names.items() if index in read_by_core}
+    served = signature_names(names.values())
+    raw = {index: served[name] for index, name in names.items() if index in read_by_core}
     network = _build(wiring, behind, raw | cut, wiring.outputs[0])
     read_by_front = {index for call in before for index in call.inputs}
     front_raw = {index: name for index, name in names.items() if index in read_by_front}
     return NumericCore(
         network=network,
         inputs=_described(wiring, raw | cut),
+        columns={name: names[index] for index, name in raw.items()},
         front=_build(wiring, before, front_raw, {name: index for index, name in cut.items()}) if cut else None,
         front_inputs=_described(wiring, front_raw) if cut else (),
         lookups=tuple(_describe_calls(before, names | cut)) if cut else (),
@@ -141,7 +147,7 @@ def _check_front(wiring: Wiring, front: set[str]) -> None:
 def _cut_names(wiring: Wiring, front: set[str], inputs: Mapping[int, str]) -> dict[int, str]:
     """Names for what the front makes: its layer's, made different from those of the inputs."""
     found: dict[int, str] = {}
-    taken = set(inputs.values())
+    taken = {*inputs.values(), *signature_names(inputs.values()).values()}
     for call in wiring.calls:
         if call.name not in front:
             continue

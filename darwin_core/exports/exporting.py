@@ -12,12 +12,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays, save_arrays
 from darwin_core.contracts import ExportFormat, ExportRecord, NetworkInput, OutputKind
 from darwin_core.errors import DarwinError, NetworkError, StepError
-from darwin_core.exports.base import Arrays, Exporter
+from darwin_core.exports.base import Exporter
 from darwin_core.exports.core import NumericCore, numeric_core
 from darwin_core.exports.measuring import TrialRows, compared, run_export
-from darwin_core.exports.processes import run_module, save_arrays
+from darwin_core.exports.processes import run_module
 from darwin_core.exports.registry import EXPORTERS, check_installed
 from darwin_core.networks import Predictor
 from darwin_core.networks.loading import save_network

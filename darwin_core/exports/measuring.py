@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays, save_arrays
 from darwin_core.contracts import ExportRecord, Latency, OutputKind, QualityMetrics, Task
 from darwin_core.evaluation.alerts import deployed_threshold
 from darwin_core.evaluation.metrics import quality_metrics
-from darwin_core.exports.base import Arrays, Exporter
-from darwin_core.exports.processes import run_module, save_arrays
+from darwin_core.exports.base import Exporter
+from darwin_core.exports.processes import run_module
 from darwin_core.networks import to_scores
 
 _CALLS = 200

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from darwin_core.arrays import load_arrays
 from darwin_core.contracts import ExportFormat
-from darwin_core.exports.processes import load_arrays
 from darwin_core.exports.registry import EXPORTERS
 from darwin_core.timing import MOST_ROWS, time_calls
 

@@ -1,4 +1,4 @@
-"""A process of its own for a module of this package, and arrays handed to it."""
+"""A process of its own for a module of this package."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
-
-import numpy as np
 
 from darwin_core.errors import StepError
-from darwin_core.exports.base import Arrays
 
 _TIMEOUT_SECONDS = 1800
 
@@ -52,14 +48,3 @@ def run_module(module: str, *arguments: object, backend: str = "tensorflow", thr
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise StepError(last[0])
     return done.stdout
-
-
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write numeric arrays; their names may be any text."""
-    np.savez(path, *arrays.values(), names=np.asarray(list(arrays)))
-
-
-def load_arrays(path: Path) -> Arrays:
-    """Read what `save_arrays` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        return {str(name): file[f"arr_{position}"] for position, name in enumerate(file["names"])}

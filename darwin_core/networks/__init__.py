@@ -1,6 +1,7 @@
 """A Keras network in and out: safe loading, reading its graph, measuring, predicting, exporting."""
 
 from darwin_core.networks.exporting import export_serving as export_serving
+from darwin_core.networks.exporting import signature_names as signature_names
 from darwin_core.networks.inputs import network_inputs as network_inputs
 from darwin_core.networks.latency import measure_latency as measure_latency
 from darwin_core.networks.loading import load_network as load_network

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
@@ -15,8 +16,31 @@ from darwin_core.networks.wiring import read_wiring
 OUTPUT_KEY = "output"
 
 
+def signature_names(names: Iterable[str]) -> dict[str, str]:
+    """The names by which a SavedModel knows inputs.
+
+    TensorFlow's graphs admit letters, digits and ``_.-``, and no two names that differ in case alone. Other characters
+    become underscores, and a name that is taken gets a number: ``amount per day`` is served as ``amount_per_day``.
+
+    Returns:
+        Input name -> name in the signature, the same for most.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        base = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+        base = base if base[:1].isalnum() else f"input{base}"
+        served, number = base, 1
+        while served.lower() in taken:
+            number += 1
+            served = f"{base}_{number}"
+        taken.add(served.lower())
+        found[name] = served
+    return found
+
+
 def export_serving(model: keras.Model, directory: str | Path, *, inputs: Sequence[NetworkInput] | None = None) -> None:
-    """Write a SavedModel whose signature ``serving_default`` takes tensors by input name.
+    """Write a SavedModel whose signature ``serving_default`` takes tensors by input name (see :func:`signature_names`).
 
     Args:
         model: A network with one output; the signature returns it under the key ``output``.
@@ -26,10 +50,14 @@ def export_serving(model: keras.Model, directory: str | Path, *, inputs: Sequenc
     """
     wiring = read_wiring(model)
     offered = network_inputs(model) if inputs is None else tuple(inputs)
-    signature = {item.name: tf.TensorSpec((None, *item.shape), item.dtype, name=item.name) for item in offered}
+    served = signature_names(item.name for item in offered)
+    signature = {
+        served[item.name]: tf.TensorSpec((None, *item.shape), item.dtype, name=served[item.name]) for item in offered
+    }
 
     def serve(values: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        outputs = model(as_structure(wiring, values), training=False)
+        named = {name: values[served[name]] for name in served}
+        outputs = model(as_structure(wiring, named), training=False)
         return {OUTPUT_KEY: keras.tree.flatten(outputs)[0]}
 
     archive = keras.export.ExportArchive()

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.arrays import save_arrays
 from darwin_core.contracts import Latency
 from darwin_core.errors import StepError
 
@@ -44,7 +44,7 @@ def measure_latency(
     """
     with tempfile.TemporaryDirectory(prefix="darwin-latency-") as folder:
         rows = Path(folder, "inputs.npz")
-        np.savez(rows, allow_pickle=False, **{name: _plain(array) for name, array in inputs.items()})
+        save_arrays(rows, inputs)
         command = [sys.executable, "-m", "darwin_core.networks.latency_probe", str(model_path), str(rows)]
         command += [str(threads), str(calls), str(warmup)]
         try:
@@ -57,14 +57,6 @@ def measure_latency(
         last = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise StepError(f"Measuring the latency of {model_path} failed (exit code {done.returncode}): {last[0]}")
     return Latency.from_json(done.stdout.strip().splitlines()[-1], origin="the latency probe")
-
-
-def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Strings as fixed-width bytes, which need no pickle."""
-    if array.dtype.kind not in "OU":
-        return array
-    encoded = [entry if isinstance(entry, bytes) else str(entry).encode() for entry in array.ravel()]
-    return np.asarray(encoded, dtype=bytes).reshape(array.shape)
 
 
 def _environment() -> dict[str, str]:

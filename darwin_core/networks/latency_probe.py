@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from darwin_core.arrays import load_arrays
 from darwin_core.contracts import Latency
 from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
 from darwin_core.networks.loading import load_network
@@ -40,8 +40,7 @@ def main(model_path: str, inputs_path: str, threads: str, calls: str, warmup: st
     """Measure and print."""
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    with np.load(Path(inputs_path), allow_pickle=False) as file:
-        inputs = {name: file[name] for name in file.files}
+    inputs = load_arrays(Path(inputs_path))
     latency = probe(load_network(model_path), inputs, threads=int(threads), calls=int(calls), warmup=int(warmup))
     sys.stdout.write(latency.model_dump_json() + "\n")
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays
 from darwin_core.contracts import ExportFormat
 from darwin_core.errors import NetworkError
-from darwin_core.exports.base import OUTPUT, Arrays, Exporter, Runner, one_row_calls
+from darwin_core.exports.base import OUTPUT, Exporter, Runner, one_row_calls
 
 if TYPE_CHECKING:
     import keras

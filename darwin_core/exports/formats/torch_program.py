@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from numpy.typing import NDArray
 
+from darwin_core.arrays import Arrays
 from darwin_core.contracts import ExportFormat
-from darwin_core.exports.base import OUTPUT, Arrays, Exporter, Runner
+from darwin_core.exports.base import OUTPUT, Exporter, Runner
 
 if TYPE_CHECKING:
     import keras

@@ -102,3 +102,12 @@ def test_a_network_that_only_looks_up_has_no_core() -> None:
     model = keras.Model(word, layers.StringLookup(vocabulary=["a"], output_mode="one_hot")(word))
     with pytest.raises(NetworkError, match="ends in a look-up"):
         numeric_core(model)
+
+
+def test_inputs_of_the_core_have_names_that_every_format_admits() -> None:
+    given = {name: keras.Input((1,), name=name) for name in ("amount per day", "amount_per_day")}
+    model = keras.Model(given, layers.Dense(1)(layers.Concatenate()(list(given.values()))))
+    core = numeric_core(model)
+    assert [item.name for item in core.inputs] == ["amount_per_day", "amount_per_day_2"]
+    rows = {name: np.full((2, 1), value, "float32") for name, value in zip(given, (3.0, 5.0), strict=True)}
+    np.testing.assert_allclose(core.network(core.feed(rows), training=False), run(model, rows), atol=1e-6)

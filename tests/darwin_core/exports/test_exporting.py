@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from darwin_core.arrays import load_arrays, save_arrays
 from darwin_core.contracts import ExportFormat, ExportRecord, OutputKind, Task
 from darwin_core.errors import MissingExtraError, NetworkError, StepError
 from darwin_core.exports.core import numeric_core
@@ -16,7 +17,7 @@ from darwin_core.exports.exporting import LOOKUPS, export_network, made_up_rows,
 from darwin_core.exports.formats.litert import LiteRtFloat16
 from darwin_core.exports.formats.onnx import Onnx
 from darwin_core.exports.measuring import TrialRows, compared
-from darwin_core.exports.processes import load_arrays, run_module, save_arrays
+from darwin_core.exports.processes import run_module
 from darwin_core.networks import network_inputs
 from darwin_core.progress import Reporter
 

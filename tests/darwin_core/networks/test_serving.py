@@ -13,7 +13,14 @@ from support.zoo import SPECIMENS, sample
 
 from darwin_core.dependency import narrow
 from darwin_core.errors import BindingError, StepError
-from darwin_core.networks import Predictor, export_serving, measure_latency, network_inputs, save_network
+from darwin_core.networks import (
+    Predictor,
+    export_serving,
+    measure_latency,
+    network_inputs,
+    save_network,
+    signature_names,
+)
 
 
 @pytest.mark.parametrize("specimen", ["prepared", "shared", "mlp", "sequential"])
@@ -86,3 +93,20 @@ def test_a_candidate_without_a_column_takes_the_same_call(tmp_path: Path) -> Non
 
 def _tensor(array: np.ndarray) -> tf.Tensor:
     return tf.constant(array, tf.string) if array.dtype == object else tf.constant(array)
+
+
+SPREADSHEET = ("amount per day", "file", "Age", "age", "€")
+
+
+def test_columns_named_as_people_name_them_can_be_served_and_timed(tmp_path: Path) -> None:
+    given = {name: keras.Input((1,), name=name) for name in SPREADSHEET}
+    model = keras.Model(given, layers.Dense(1)(layers.Concatenate()(list(given.values()))))
+    served = signature_names(SPREADSHEET)
+    assert list(served.values()) == ["amount_per_day", "file", "Age", "age_2", "input_"]
+    export_serving(model, tmp_path / "saved")
+    rows = {name: np.full((2, 1), place, np.float32) for place, name in enumerate(SPREADSHEET)}
+    serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    found = serve(**{served[name]: tf.constant(values) for name, values in rows.items()})["output"]
+    np.testing.assert_allclose(found, Predictor(model)(rows), rtol=1e-5)
+    save_network(model, tmp_path / "net.keras")
+    assert measure_latency(tmp_path / "net.keras", rows, calls=5, warmup=1).p50_ms > 0
