@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
-from darwin_core.networks.wiring import read_wiring
+from darwin_core.networks.wiring import input_name, read_wiring
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ def sample(model: keras.Model, rows: int = 3) -> dict[str, np.ndarray]:
     found = {}
     for tensor in model.inputs:
         shape = (rows, *(size or 4 for size in tensor.shape[1:]))
+        name = input_name(tensor)
         if tensor.dtype == "string":
-            found[tensor.name] = rng.choice(["red", "green", "blue", "?"], shape).astype(object)
+            found[name] = rng.choice(["red", "green", "blue", "?"], shape).astype(object)
         elif "int" in tensor.dtype:
-            found[tensor.name] = rng.integers(0, 5, shape)
+            found[name] = rng.integers(0, 5, shape)
         else:
-            found[tensor.name] = rng.uniform(-1, 1, shape).astype("float32")
+            found[name] = rng.uniform(-1, 1, shape).astype("float32")
     return found
 
 
