@@ -40,10 +40,9 @@ APPLICATIONS = (
 def specimens() -> dict[str, Any]:
     """The tests' networks; the families of whole networks come first."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from support.families import FAMILIES
-    from support.zoo import SPECIMENS
+    from support.families import ALL
 
-    return {**FAMILIES, **SPECIMENS}
+    return ALL
 
 
 def build(name: str) -> tuple[Any, bool]:

@@ -57,3 +57,41 @@ def join(call: CallTracer, axis: int) -> Channels | tuple[Channels, ...]:
     if len(set(own)) == 1 and own[0] is not None:
         return Channels(own[0], call.ids.merged([channels.ids for channels in call.inputs]))
     return call.give_up("it joins tensors whose channels run along different axes")
+
+
+@register_rule(layers.Dot)
+def dot(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """Products summed up over one axis of each input; the output has the other axes of both, the first one's in front.
+
+    Channels that are summed up on both sides go together and are gone behind. Channels that stay run on, the second
+    input's if both inputs' do.
+    """
+    axes = _summed(call)
+    summed = [channels.axis == axis for channels, axis in zip(call.inputs, axes, strict=True)]
+    if all(summed):
+        call.ids.couple(call.inputs[0].ids, call.inputs[1].ids)
+        return _sums(call)
+    staying = [position for position in (0, 1) if not summed[position] and call.inputs[position].axis is not None]
+    for position in (0, 1):
+        if position not in staying[-1:]:
+            reason = f"layer '{call.name}' ({call.trace.call.kind}) multiplies them with an axis that holds no channels"
+            call.ids.freeze(call.inputs[position].ids, reason)
+    if not staying:
+        return _sums(call)
+    channels, removed = call.inputs[staying[-1]], axes[staying[-1]]
+    axis = channels.axis or 0
+    in_front = len(call.input_shape(0)) - 2 if staying[-1] else 0
+    return Channels(in_front + axis - (axis > removed), channels.ids)
+
+
+def _summed(call: CallTracer) -> list[int]:
+    """The axis of each input that is summed up, counted from the front."""
+    axes = call.layer.axes
+    pair = [axes, axes] if isinstance(axes, int) else axes
+    return [axis % len(call.input_shape(position)) for position, axis in enumerate(pair)]
+
+
+def _sums(call: CallTracer) -> Channels:
+    """An output without any of the inputs' channels."""
+    shape = call.output_shape()
+    return call.last(call.fixed(shape[-1] or 1, f"layer '{call.name}' sums the channels up"))

@@ -6,6 +6,7 @@ keras version lacks is left out (networks that use it freeze there).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ from keras.src.ops import numpy as numpy_ops
 
 from darwin_core.dependency.rules.merging import join, merge
 from darwin_core.dependency.rules.reshaping import rearranged
-from darwin_core.dependency.tracing import CallTracer, Channels, register_rule
+from darwin_core.dependency.tracing import Arguments, CallTracer, Channels, Count, register_rule
 
 _MODULES = (numpy_ops, nn_ops, core_ops)
 
@@ -67,7 +68,7 @@ def concatenate(call: CallTracer) -> Channels | tuple[Channels, ...]:
     return join(call, call.layer.axis)
 
 
-@register_rule(*_types("Mean", "Max", "Min", "Sum"))
+@register_rule(*_types("All", "Any", "Max", "Mean", "Min", "Sum"))
 def reduction(call: CallTracer) -> Channels | tuple[Channels, ...]:
     """Reducing every axis but the channels' leaves the channels; reducing theirs mixes them."""
     channels, rank = call.inputs[0], len(call.input_shape())
@@ -122,19 +123,56 @@ def axes_of_one(call: CallTracer) -> Channels | tuple[Channels, ...]:
 
 @register_rule(*_types("GetItem"))
 def get_item(call: CallTracer) -> Channels | tuple[Channels, ...]:
-    """Positions or ranges of other axes, such as the first step of a sequence; the channels have to stay whole."""
+    """Positions or ranges of axes, such as the first step of a sequence; a range of the channels narrows with them."""
     args, kwargs = call.trace.call.arguments
     key = args[1] if len(args) > 1 else kwargs["key"]
     parts = _full_key(list(key) if isinstance(key, list | tuple) else [key], len(call.input_shape()))
     channels = call.inputs[0]
     axis, out_axis = 0, 0
-    for part in parts:
+    for place, part in enumerate(parts):
         if part is not None and axis == channels.axis:
-            whole = isinstance(part, slice) and part == slice(None)
-            return Channels(out_axis, channels.ids) if whole else call.give_up("it takes a part of the channels")
+            return _range(call, parts, place, out_axis)
         axis += part is not None
         out_axis += not isinstance(part, int)
     return call.give_up("it indexes rows")
+
+
+def _range(call: CallTracer, parts: list[Any], place: int, axis: int) -> Channels | tuple[Channels, ...]:
+    """The channels that the key's entry at ``place`` leaves."""
+    part, ids = parts[place], call.inputs[0].ids
+    if not isinstance(part, slice):
+        return call.give_up("it takes a single channel")
+    start, stop, step = part.indices(len(ids))
+    if step != 1 or stop <= start:
+        return call.give_up("it takes channels in steps, or none")
+    if stop - start < len(ids):
+        call.divide(ids[start:stop])
+        (tensor, *_), _ = call.trace.call.arguments
+
+        def arguments(count: Count) -> Arguments:
+            first = count(ids[:start])
+            new = slice(first, first + count(ids[start:stop]))
+            return (tensor, (*parts[:place], new, *parts[place + 1 :])), {}
+
+        call.rewrite(arguments)
+    return Channels(axis, ids[start:stop])
+
+
+@register_rule(*_types("Split"))
+def split(call: CallTracer) -> Sequence[Channels]:
+    """Sections along one axis; a split of the channels is moved as they become fewer."""
+    channels, shape = call.inputs[0], call.input_shape()
+    if channels.axis != call.layer.axis % len(shape):
+        return [Channels(channels.axis, channels.ids) for _ in call.trace.call.outputs]
+    borders = call.layer.indices_or_sections
+    if isinstance(borders, int):
+        borders = [len(channels.ids) // borders * number for number in range(1, borders)]
+    sections = np.split(channels.ids, borders)
+    if not all(map(len, sections)):
+        return call.give_up("it makes empty sections")
+    call.divide(*sections)
+    call.resize(indices_or_sections=lambda count: [count(channels.ids[:border]) for border in borders])
+    return [Channels(channels.axis, section) for section in sections]
 
 
 def _full_key(key: list[Any], rank: int) -> list[Any]:
