@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.src.ops.numpy import Matmul  # not exported, though a .keras file that uses `a @ b` names it
 
 Shape = tuple[int | None, ...]
 ShapeOf = Callable[[Any], tuple[int, ...]]
@@ -154,6 +155,12 @@ def _dot(call: CallShapes) -> int:
     axes = call.layer.axes
     summed = call.inputs[0][axes if isinstance(axes, int) else axes[0]] or 1
     return summed * math.prod(size or 1 for size in call.outputs[0][1:])
+
+
+@register_macs(Matmul)
+def _matmul(call: CallShapes) -> int:
+    # A constant matrix is no input: then it counts as the weight it stands for.
+    return (call.inputs[0][-1] or 1) * math.prod(size or 1 for size in call.outputs[0][1:])
 
 
 @register_macs(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/graph_coverage.py --output FILE.json [--network NAME ...] [--set SET ...] [--table]
 
-Random weights, the smallest input that the architecture takes, each network in a process of its own. Every network goes to
+Random weights, the smallest input that the architecture takes, each architecture in a process of its own. Every network goes to
 the widths 0.75, 0.5 and 0.25 of each dependency group, through a file and back. A network that is already in the file
 with the same commit of the sources is not run again, so a stopped benchmark can be taken up. ``--table`` prints the
 file as Markdown.
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,9 @@ def measure(name: str) -> dict[str, Any]:
         "importance_seconds": round(ranking, 2),
         "same_difference": _relative(same, reference),
         "narrowed": narrowed,
-        "silent_difference": None if mixes else float(np.abs(after - before).max() / np.ptp(before, axis=0).max()),
+        "silent_difference": None
+        if mixes
+        else float(np.abs(after - before).max() / max(np.ptp(before, axis=0).max(), 1e-30)),
         "frozen": [layer.model_dump() for layer in graph.frozen],
         "megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
@@ -175,23 +178,33 @@ def commit() -> str:
     return git("log", "-1", "--format=%h", "--", "darwin_core") + ("-dirty" if changed else "")
 
 
+def run_apart(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Measure networks in one process of their own, where a crash or a lack of memory hurts nobody else."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer.json"
+        command = [sys.executable, __file__, "--measure", *names, "--output", str(answer)]
+        ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        found: dict[str, dict[str, Any]] = json.loads(answer.read_text()) if answer.exists() else {}
+    return {name: found.get(name, {"error": ended.stderr[-2000:]}) for name in names}
+
+
 def run_all(names: list[str], target: Path) -> list[dict[str, Any]]:
     """Run what is not in the file yet, and tell which networks failed."""
     results = json.loads(target.read_text()) if target.exists() else []
     now = commit()
     done = {row["network"] for row in results if row["commit"] == now and "error" not in row}
     left = [name for name in names if name not in done]
-    for number, name in enumerate(left, 1):
+    small = [name for name in left if name not in APPLICATIONS]
+    jobs = [*([name] for name in left if name in APPLICATIONS), *([small] if small else [])]
+    for number, job in enumerate(jobs, 1):
         started = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder:
-            answer = Path(folder) / "answer.json"
-            command = [sys.executable, __file__, "--measure", name, "--output", str(answer)]
-            ended = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-            found = json.loads(answer.read_text()) if ended.returncode == 0 else {"error": ended.stderr[-2000:]}
+        found = run_apart(job)
         seconds = round(time.monotonic() - started, 1)
-        results = [row for row in results if row["network"] != name]
-        results.append({"network": name, "commit": now, "seconds": seconds, **found})
-        print(f"{number} of {len(left)}: {name}, {seconds} s{', FAILED' if 'error' in found else ''}", flush=True)
+        failed = [name for name in job if "error" in found[name]]
+        results = [row for row in results if row["network"] not in found]
+        results += [{"network": name, "commit": now, "seconds": seconds, **found[name]} for name in job]
+        shown = job[0] if len(job) == 1 else f"{len(job)} specimens"
+        print(f"{number} of {len(jobs)}: {shown}, {seconds} s{f', failed: {failed}' if failed else ''}", flush=True)
         partial = target.with_suffix(".part")
         partial.write_text(json.dumps(results, indent=1))
         partial.replace(target)
@@ -252,12 +265,18 @@ def main() -> None:
     parser.add_argument("--network", action="append", help="names; all of them without it")
     parser.add_argument("--set", choices=["applications", "specimens"], help="one of the two sets only")
     parser.add_argument("--table", action="store_true", help="print the results file as Markdown and run nothing")
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.table:
         print(table(json.loads(args.output.read_text())))
     elif args.measure:
-        args.output.write_text(json.dumps(measure(args.measure)))
+        found = {}
+        for name in args.measure:
+            try:
+                found[name] = measure(name)
+            except Exception:
+                found[name] = {"error": traceback.format_exc()}
+            args.output.write_text(json.dumps(found))
     else:
         names = args.network or [
             *(APPLICATIONS if args.set != "specimens" else ()),

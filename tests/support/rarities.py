@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from support.zoo import Specimen, _net
@@ -41,6 +42,28 @@ def product_over_positions() -> keras.Model:
         return layers.GlobalAveragePooling1D()(joined)
 
     return _net(body, (5, 3))
+
+
+def written_out_attention() -> keras.Model:
+    places = np.linspace(-1, 1, 30, dtype="float32").reshape(1, 5, 6)
+
+    def body(x: keras.KerasTensor) -> keras.KerasTensor:
+        x = (layers.Dense(6, name="a")(x) + places) * np.arange(6.0, dtype="float32")
+        queries, keys, values = (
+            layers.Dense(width, name=name)(x) for name, width in zip("qkv", (4, 4, 3), strict=True)
+        )
+        scores = ops.softmax(ops.matmul(queries, ops.swapaxes(keys, 1, 2)))
+        return ops.max(ops.pad(ops.matmul(scores, values), [[0, 0], [1, 0], [0, 0]]), axis=1)
+
+    return _net(body, (5, 3))
+
+
+def constants_of_another_width() -> keras.Model:
+    def body(x: keras.KerasTensor) -> keras.KerasTensor:
+        a = layers.Dense(1, name="a")(x) * np.arange(4.0, dtype="float32")
+        return layers.Dense(3, name="b")(ops.pad(a, [[0, 0], [1, 1]]))
+
+    return _net(body, (4,))
 
 
 def bare_attention() -> keras.Model:
@@ -82,6 +105,10 @@ RARITIES: dict[str, Specimen] = {
     ),
     "products": Specimen(products, {"queries": 4, "values": 6}),
     "product_over_positions": Specimen(product_over_positions, {"other": 4}, frozen={"scores", "values", "b", "out"}),
+    "written_out_attention": Specimen(written_out_attention, {"a": 6, "q": 4, "v": 3}),
+    "constants_of_another_width": Specimen(
+        constants_of_another_width, {"b": 3}, frozen={"a", "multiply", "pad", "out"}
+    ),
     "bare_attention": Specimen(bare_attention, {"queries": 4, "values": 5, "a": 6}),
     "grouped_query_attention": Specimen(
         grouped_query_attention,

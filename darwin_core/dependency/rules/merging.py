@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import layers
@@ -66,7 +66,18 @@ def dot(call: CallTracer) -> Channels | tuple[Channels, ...]:
     Channels that are summed up on both sides go together and are gone behind. Channels that stay run on, the second
     input's if both inputs' do.
     """
-    axes = _summed(call)
+    axes, in_front = _summed(call), len(call.input_shape(0)) - 2
+
+    def place(position: int, axis: int) -> int:
+        return (in_front if position else 0) + axis - (axis > axes[position])
+
+    return multiply_out(call, axes, place)
+
+
+def multiply_out(
+    call: CallTracer, axes: Sequence[int], place: Callable[[int, int], int]
+) -> Channels | tuple[Channels, ...]:
+    """Products of two inputs summed up over one axis of each; ``place`` tells where another axis goes."""
     summed = [channels.axis == axis for channels, axis in zip(call.inputs, axes, strict=True)]
     if all(summed):
         call.ids.couple(call.inputs[0].ids, call.inputs[1].ids)
@@ -78,10 +89,8 @@ def dot(call: CallTracer) -> Channels | tuple[Channels, ...]:
             call.ids.freeze(call.inputs[position].ids, reason)
     if not staying:
         return _sums(call)
-    channels, removed = call.inputs[staying[-1]], axes[staying[-1]]
-    axis = channels.axis or 0
-    in_front = len(call.input_shape(0)) - 2 if staying[-1] else 0
-    return Channels(in_front + axis - (axis > removed), channels.ids)
+    channels = call.inputs[staying[-1]]
+    return Channels(place(staying[-1], channels.axis or 0), channels.ids)
 
 
 def _summed(call: CallTracer) -> list[int]:

@@ -15,9 +15,9 @@ from keras.src.ops import core as core_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
-from darwin_core.dependency.rules.merging import join, merge
+from darwin_core.dependency.rules.merging import join, merge, multiply_out
 from darwin_core.dependency.rules.reshaping import rearranged
-from darwin_core.dependency.tracing import Arguments, CallTracer, Channels, Count, register_rule
+from darwin_core.dependency.tracing import Arguments, CallTracer, Channels, Count, register_rule, remaining
 
 _MODULES = (numpy_ops, nn_ops, core_ops)
 
@@ -29,15 +29,15 @@ def _types(*names: str) -> list[type[Any]]:
 
 @register_rule(
     *_types(
-        *("Abs", "Absolute", "Cast", "Celu", "Clip", "Cos", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSilu"),
-        *("HardTanh", "Isfinite", "Isinf", "Isnan", "LeakyRelu", "Log", "Log1p", "LogSigmoid", "NanToNum", "Negative"),
-        *("Reciprocal", "Relu", "Relu6", "Rsqrt", "Selu", "Sigmoid", "Sign", "Silu", "Sin", "Softplus", "Softsign"),
-        *("Sqrt", "Square", "StopGradient", "Tanh"),
-        "Softmax",
+        *("Abs", "Absolute", "Cast", "Ceil", "Celu", "Clip", "Cos", "Elu", "Erf", "Exp", "Expm1", "Floor", "Gelu"),
+        *("HardSigmoid", "HardSilu", "HardTanh", "Isfinite", "Isinf", "Isnan", "LeakyRelu", "Log", "Log1p", "Log2"),
+        *("LogSigmoid", "NanToNum", "Negative", "Reciprocal", "Relu", "Relu6", "Round", "Rsqrt", "Selu", "Sigmoid"),
+        *("Sign", "Silu", "Sin", "Softplus", "Softsign", "Sqrt", "Square", "StopGradient", "Tanh"),
+        *("LogSoftmax", "Normalize", "Softmax"),
     )
 )
 def unary(call: CallTracer) -> Channels:
-    """One value at a time."""
+    """One value at a time, or statistics that leave the shape as it is."""
     return call.inputs[0]
 
 
@@ -49,17 +49,50 @@ def unary(call: CallTracer) -> Channels:
 )
 def broadcast(call: CallTracer) -> Channels | tuple[Channels, ...]:
     """Several tensors, or tensors and constants, value by value; numpy's broadcasting aligns the last axes."""
-    args, kwargs = call.trace.call.arguments
-    constants = [leaf for leaf in keras.tree.flatten([args, kwargs]) if np.ndim(leaf) > 0 and np.size(leaf) > 1]
-    if constants:
-        return call.give_up("it combines channels with a constant array")
     if len(call.inputs) == 1:
-        return call.inputs[0]
+        return _with_constants(call)
+    if any(np.size(leaf) > 1 for leaf in keras.tree.flatten(call.trace.call.arguments)):
+        return call.give_up("it combines several tensors with a constant array")
     ranks = {len(call.input_shape(i)) for i in range(len(call.inputs))}
     if len(ranks) > 1:
         return call.give_up("it broadcasts tensors of different ranks")
     call.trace.may_lose_inputs = type(call.layer).__name__ in {"Add", "Maximum", "Minimum", "Multiply"}
     return merge(call)
+
+
+def _with_constants(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """One tensor and constants: an array with one entry per channel (a table of positions, say) narrows with them."""
+    channels, rank = call.inputs[0], len(call.input_shape())
+    arrays = [leaf for leaf in keras.tree.flatten(call.trace.call.arguments) if np.size(leaf) > 1]
+    if not arrays:
+        return channels
+    if channels.axis is None or call.output_shape() != call.input_shape():
+        return call.give_up("it combines channels with a constant array of another shape")
+    axis, width = channels.axis - rank, len(channels.ids)
+    if any(np.ndim(leaf) >= -axis and np.shape(leaf)[axis] == width > 1 for leaf in arrays):
+
+        def arguments(count: Count) -> Arguments:
+            kept = remaining(count, channels.ids)
+
+            def narrowed(leaf: Any) -> Any:
+                runs_along = np.ndim(leaf) >= -axis and np.shape(leaf)[axis] == width
+                return np.take(np.asarray(leaf), kept, axis=axis) if runs_along else leaf
+
+            args, kwargs = keras.tree.map_structure(narrowed, call.trace.call.arguments)
+            return args, kwargs
+
+        call.rewrite(arguments)
+    return channels
+
+
+@register_rule(*_types("Matmul"))
+def matmul(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """The last axis of the first tensor is summed up with the second but last of the second one."""
+    ranks = {len(call.input_shape(position)) for position in range(len(call.inputs))}
+    if len(call.inputs) != 2 or len(ranks) != 1 or ranks == {2}:
+        return call.give_up("it multiplies with a constant matrix, or tensors of different ranks")
+    rank = ranks.pop()
+    return multiply_out(call, (rank - 1, rank - 2), lambda _, axis: axis)
 
 
 @register_rule(*_types("Concatenate"))
@@ -113,6 +146,25 @@ def transpose(call: CallTracer) -> Channels | tuple[Channels, ...]:
     if channels.axis is None or axes is None or axes[0] != 0:
         return call.give_up("it moves the batch axis")
     return Channels(list(axes).index(channels.axis), channels.ids)
+
+
+@register_rule(*_types("Swapaxes"))
+def swap_axes(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """The channel axis moves where it is one of the two."""
+    channels, rank = call.inputs[0], len(call.input_shape())
+    first, second = call.layer.axis1 % rank, call.layer.axis2 % rank
+    if channels.axis is None or 0 in (first, second):
+        return call.give_up("it moves the batch axis")
+    return Channels({first: second, second: first}.get(channels.axis, channels.axis), channels.ids)
+
+
+@register_rule(*_types("Pad"))
+def pad(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """Axes other than the channels' become longer."""
+    channels = call.inputs[0]
+    if channels.axis is None or call.output_shape()[channels.axis] != len(channels.ids):
+        return call.give_up("it pads the channels")
+    return channels
 
 
 @register_rule(*_types("ExpandDims", "Squeeze"))
