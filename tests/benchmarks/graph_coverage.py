@@ -11,6 +11,7 @@ file as Markdown.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import subprocess
@@ -188,14 +189,15 @@ def run_apart(names: list[str]) -> dict[str, dict[str, Any]]:
     return {name: found.get(name, {"error": ended.stderr[-2000:]}) for name in names}
 
 
-def run_all(names: list[str], target: Path) -> list[dict[str, Any]]:
+def run_all(names: list[str], target: Path, together: int) -> list[dict[str, Any]]:
     """Run what is not in the file yet, and tell which networks failed."""
     results = json.loads(target.read_text()) if target.exists() else []
     now = commit()
     done = {row["network"] for row in results if row["commit"] == now and "error" not in row}
     left = [name for name in names if name not in done]
     small = [name for name in left if name not in APPLICATIONS]
-    jobs = [*([name] for name in left if name in APPLICATIONS), *([small] if small else [])]
+    large = [name for name in left if name in APPLICATIONS]
+    jobs = [*(large[start : start + together] for start in range(0, len(large), together)), *([small] if small else [])]
     for number, job in enumerate(jobs, 1):
         started = time.monotonic()
         found = run_apart(job)
@@ -203,7 +205,7 @@ def run_all(names: list[str], target: Path) -> list[dict[str, Any]]:
         failed = [name for name in job if "error" in found[name]]
         results = [row for row in results if row["network"] not in found]
         results += [{"network": name, "commit": now, "seconds": seconds, **found[name]} for name in job]
-        shown = job[0] if len(job) == 1 else f"{len(job)} specimens"
+        shown = ", ".join(job) if len(job) < 6 else f"{len(job)} specimens"
         print(f"{number} of {len(jobs)}: {shown}, {seconds} s{f', failed: {failed}' if failed else ''}", flush=True)
         partial = target.with_suffix(".part")
         partial.write_text(json.dumps(results, indent=1))
@@ -264,12 +266,20 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="results file (JSON)")
     parser.add_argument("--network", action="append", help="names; all of them without it")
     parser.add_argument("--set", choices=["applications", "specimens"], help="one of the two sets only")
+    parser.add_argument(
+        "--together",
+        type=int,
+        default=1,
+        help="architectures per process: starts faster, memory is that of the highest",
+    )
     parser.add_argument("--table", action="store_true", help="print the results file as Markdown and run nothing")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.table:
         print(table(json.loads(args.output.read_text())))
     elif args.measure:
+        import keras
+
         found = {}
         for name in args.measure:
             try:
@@ -277,12 +287,14 @@ def main() -> None:
             except Exception:
                 found[name] = {"error": traceback.format_exc()}
             args.output.write_text(json.dumps(found))
+            keras.backend.clear_session()
+            gc.collect()
     else:
         names = args.network or [
             *(APPLICATIONS if args.set != "specimens" else ()),
             *(specimens() if args.set != "applications" else ()),
         ]
-        failed = [row["network"] for row in run_all(names, args.output) if "error" in row]
+        failed = [row["network"] for row in run_all(names, args.output, args.together) if "error" in row]
         if failed:
             raise SystemExit(f"Failed: {', '.join(failed)}")
 
