@@ -58,6 +58,23 @@ def written_out_attention() -> keras.Model:
     return _net(body, (5, 3))
 
 
+def stacks_of_matrices() -> keras.Model:
+    def body(x: keras.KerasTensor) -> keras.KerasTensor:
+        columns, rows = (ops.swapaxes(layers.Dense(6, name=name)(x), 1, 2) for name in "ab")
+        return ops.max(ops.matmul(ops.expand_dims(columns, 3), ops.expand_dims(rows, 2)), axis=[2, 3])
+
+    return _net(body, (5, 3))
+
+
+def stacks_that_do_not_match() -> keras.Model:
+    def body(x: keras.KerasTensor) -> keras.KerasTensor:
+        columns = ops.expand_dims(ops.swapaxes(layers.Dense(6, name="a")(x), 1, 2), 3)
+        rows = layers.Reshape((6, 1, 4))(layers.Dense(24, name="b")(layers.GlobalMaxPooling1D()(x)))
+        return ops.max(ops.matmul(columns, rows), axis=[1, 2])
+
+    return _net(body, (5, 3))
+
+
 def constants_of_another_width() -> keras.Model:
     def body(x: keras.KerasTensor) -> keras.KerasTensor:
         a = layers.Dense(1, name="a")(x) * np.arange(4.0, dtype="float32")
@@ -106,6 +123,8 @@ RARITIES: dict[str, Specimen] = {
     "products": Specimen(products, {"queries": 4, "values": 6}),
     "product_over_positions": Specimen(product_over_positions, {"other": 4}, frozen={"scores", "values", "b", "out"}),
     "written_out_attention": Specimen(written_out_attention, {"a": 6, "q": 4, "v": 3}),
+    "stacks_of_matrices": Specimen(stacks_of_matrices, {"a": 6}),
+    "stacks_that_do_not_match": Specimen(stacks_that_do_not_match, {}, frozen={"a", "b", "matmul", "out"}),
     "constants_of_another_width": Specimen(
         constants_of_another_width, {"b": 3}, frozen={"a", "multiply", "pad", "out"}
     ),

@@ -87,12 +87,23 @@ def _with_constants(call: CallTracer) -> Channels | tuple[Channels, ...]:
 
 @register_rule(*_types("Matmul"))
 def matmul(call: CallTracer) -> Channels | tuple[Channels, ...]:
-    """The last axis of the first tensor is summed up with the second but last of the second one."""
+    """The last axis of the first tensor is summed up with the last but one of the second; axes before count them."""
     ranks = {len(call.input_shape(position)) for position in range(len(call.inputs))}
     if len(call.inputs) != 2 or len(ranks) != 1 or ranks == {2}:
         return call.give_up("it multiplies with a constant matrix, or tensors of different ranks")
     rank = ranks.pop()
+    numbering = [channels for channels in call.inputs if channels.axis is not None and channels.axis < rank - 2]
+    if numbering:
+        return _stacked(call, numbering)
     return multiply_out(call, (rank - 1, rank - 2), lambda _, axis: axis)
+
+
+def _stacked(call: CallTracer, numbering: list[Channels]) -> Channels | tuple[Channels, ...]:
+    """One matrix product per channel: then both tensors have the same channels along the same axis."""
+    axes, widths = {channels.axis for channels in numbering}, {len(channels.ids) for channels in numbering}
+    if len(numbering) != len(call.inputs) or len(axes) != 1 or len(widths) != 1:
+        return call.give_up("it multiplies stacks of matrices whose channels run along different axes")
+    return Channels(axes.pop(), call.ids.merged([channels.ids for channels in numbering]))
 
 
 @register_rule(*_types("Concatenate"))
