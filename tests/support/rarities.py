@@ -83,6 +83,15 @@ def constants_of_another_width() -> keras.Model:
     return _net(body, (4,))
 
 
+def masked_steps() -> keras.Model:
+    def body(x: keras.KerasTensor) -> keras.KerasTensor:
+        x = layers.TimeDistributed(layers.Dense(4), name="each")(layers.Masking()(x))
+        x = layers.Dense(6, name="a")(layers.GRU(5, return_sequences=True, name="gru")(x))
+        return layers.GlobalAveragePooling1D()(layers.BatchNormalization()(layers.Dropout(0.1)(x)))
+
+    return _net(body, (5, 3))
+
+
 def bare_attention() -> keras.Model:
     def body(x: keras.KerasTensor) -> keras.KerasTensor:
         queries, keys = layers.Dense(4, name="queries")(x), layers.Dense(4, name="keys")(x)
@@ -122,6 +131,7 @@ RARITIES: dict[str, Specimen] = {
     ),
     "products": Specimen(products, {"queries": 4, "values": 6}),
     "product_over_positions": Specimen(product_over_positions, {"other": 4}, frozen={"scores", "values", "b", "out"}),
+    "masked_steps": Specimen(masked_steps, {"each": 4, "gru": 5, "a": 6}),
     "written_out_attention": Specimen(written_out_attention, {"a": 6, "q": 4, "v": 3}),
     "stacks_of_matrices": Specimen(stacks_of_matrices, {"a": 6}),
     "stacks_that_do_not_match": Specimen(stacks_that_do_not_match, {}, frozen={"a", "b", "matmul", "out"}),
