@@ -189,6 +189,7 @@ def silent_difference(name: str) -> float:
     from darwin_core.dependency import analyse, magnitude_importance, narrow, uniform_widths
 
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     try:
         model, _ = build(name)
         rows, graph = sample(model, 2), analyse(model)
@@ -200,6 +201,7 @@ def silent_difference(name: str) -> float:
         before, after = run(model, rows), run(narrow(model, keep, graph=graph), rows)
     finally:
         keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
     return float(np.abs(after - before).max() / max(np.ptp(before, axis=0).max(), 1e-30))
 
 
@@ -262,6 +264,9 @@ def table(results: list[dict[str, Any]]) -> str:
     order = {name: number for number, name in enumerate(APPLICATIONS)}
     for row in sorted(results, key=lambda row: order.get(row["network"], len(order))):
         lines.append(_failed(row) if "error" in row else _line(row))
+    missing = sorted(set(APPLICATIONS) - {row["network"] for row in results})
+    if missing:
+        lines += ["", f"Not run yet: {', '.join(missing)}."]
     return "\n".join(lines)
 
 
