@@ -96,6 +96,8 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, Ids]]:
             for axis in weight.axes:
                 if axis is not None:
                     yield traced.call.name, axis
+        for part in traced.parts:
+            yield traced.call.name, part
 
 
 def _signatures(trace: Trace) -> dict[int, dict[int, int]]:

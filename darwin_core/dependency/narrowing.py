@@ -13,7 +13,7 @@ from darwin_core.contracts import HeadKind
 from darwin_core.dependency.graph import DependencyGraph, analyse
 from darwin_core.dependency.rebuilding import clone_operation, finalize, rebuild
 from darwin_core.dependency.selection import Selection, select
-from darwin_core.dependency.tracing import CallTrace, WeightAxes
+from darwin_core.dependency.tracing import Arguments, CallTrace, WeightAxes
 from darwin_core.errors import NetworkError
 from darwin_core.networks.measuring import weights_of
 from darwin_core.networks.wiring import Call
@@ -61,7 +61,7 @@ class _Narrower:
         self._by_call = {id(traced.call): traced for traced in selection.live_calls}
 
     def build(self) -> keras.Model:
-        model = rebuild(self._graph.wiring, self._clone, self._selection.is_dead)
+        model = rebuild(self._graph.wiring, self._clone, self._selection.is_dead, self._arguments)
         # Weights come from the analysed network itself: a flat copy of a nested one may be older than its training.
         sources = self._graph.source_wiring.layers()
         for (name, _), layer in self._clones.items():
@@ -79,6 +79,10 @@ class _Narrower:
             made = traced.replacement() if traced.replacement else clone_operation(call.operation, name, changes)
             self._clones[key] = made
         return self._clones[key]
+
+    def _arguments(self, call: Call) -> Arguments:
+        rewritten = self._by_call[id(call)].arguments
+        return call.arguments if rewritten is None else rewritten(self._selection.count)
 
     def _inherit(self, name: str, source: keras.Operation, target: keras.Operation) -> None:
         if not weights_of(target):

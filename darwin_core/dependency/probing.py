@@ -24,19 +24,26 @@ _ON_THE_WAY = (
 
 @dataclass(frozen=True)
 class ProbePoint:
-    """A tensor of the network, and the group's channel at each position of its last axis (-1: of another group)."""
+    """A tensor of the network, and the group's channel at each position of its last axis (-1: of another group).
+
+    Where ``part`` is given, the channels show at no tensor of the network but inside of the layer: along ``axis`` of
+    what that part of it puts out, or reads if ``entering``. ``tensor`` is what the whole layer puts out then.
+    """
 
     tensor: keras.KerasTensor
     layer: str
     channels: Ids
+    part: keras.Layer | None = None
+    axis: int = -1
+    entering: bool = False
 
 
 def find_probe_points(view: View) -> Mapping[str, tuple[ProbePoint, ...]]:
     """For each group one tensor per producing layer, without repetition.
 
     From a producer's output the way leads through normalisation, dropout and sums for as long as each is the only
-    reader, and ends behind the first activation. Groups that never show on a last axis (the heads of an attention
-    layer) have no point.
+    reader, and ends behind the first activation. Groups that show on no last axis (the heads of an attention layer)
+    are seen inside of their layers.
     """
     finder = _Finder(view)
     return {name: finder.points(group) for name, group in view.groups.items()}
@@ -55,6 +62,18 @@ class _Finder:
                 channels = self._channel_of(tensor, group)
                 if channels is not None:
                     found.setdefault(tensor, ProbePoint(self._view.trace.wiring.tensors[tensor], layer, channels))
+        return tuple(found.values()) or self._inside(group)
+
+    def _inside(self, group: DependencyGroup) -> tuple[ProbePoint, ...]:
+        """Points inside of the producing layers, one for each of their parts."""
+        found: dict[int, ProbePoint] = {}
+        for traced in self._view.trace.calls:
+            for sight in traced.sights if traced.call.name in group.layers else ():
+                channels = self._members(sight.ids, group)
+                if channels is not None:
+                    tensor = self._view.trace.wiring.tensors[traced.call.outputs[0]]
+                    point = ProbePoint(tensor, traced.call.name, channels, sight.part, sight.axis, sight.entering)
+                    found.setdefault(id(sight.part), point)
         return tuple(found.values())
 
     def _follow(self, traced: CallTrace) -> tuple[int, str]:
@@ -77,8 +96,12 @@ class _Finder:
         channels = trace.channels[tensor]
         if channels.axis != len(trace.wiring.shape(tensor)) - 1:
             return None
+        return self._members(channels.ids, group)
+
+    def _members(self, ids: Ids, group: DependencyGroup) -> Ids | None:
+        """The group's channel at each position, -1 for another group's; None where there is none of it."""
         order = {root: channel for channel, root in enumerate(group.roots.tolist())}
-        found = np.asarray([order.get(root, -1) for root in trace.ids.roots[channels.ids].tolist()], dtype=np.int64)
+        found = np.asarray([order.get(root, -1) for root in self._view.trace.ids.roots[ids].tolist()], dtype=np.int64)
         return found if (found >= 0).any() else None
 
 

@@ -13,10 +13,16 @@ from darwin_core.networks.measuring import weights_of
 from darwin_core.networks.wiring import Call, TensorRef, Wiring
 
 OperationFor = Callable[[Call], keras.Operation]
+ArgumentsFor = Callable[[Call], tuple[tuple[Any, ...], dict[str, Any]]]
 IsDead = Callable[[int], bool]
 
 
-def rebuild(wiring: Wiring, operation_for: OperationFor, is_dead: IsDead = lambda _: False) -> keras.Model:
+def rebuild(
+    wiring: Wiring,
+    operation_for: OperationFor,
+    is_dead: IsDead = lambda _: False,
+    arguments_for: ArgumentsFor = lambda call: call.arguments,
+) -> keras.Model:
     """Call the operations in the order of the wiring on fresh inputs.
 
     Args:
@@ -24,6 +30,7 @@ def rebuild(wiring: Wiring, operation_for: OperationFor, is_dead: IsDead = lambd
         operation_for: The new operation of each call.
         is_dead: Tensors that are left out, with the calls that make only such. A call left with one of several
             inputs (an Add, say) is left out too and hands its input on.
+        arguments_for: The arguments of each call.
 
     Returns:
         A Functional network with the same name, input names and structures.
@@ -39,7 +46,7 @@ def rebuild(wiring: Wiring, operation_for: OperationFor, is_dead: IsDead = lambd
         if len(live) == 1 < len(call.inputs):
             tensors[call.outputs[0]] = tensors[live[0]]
             continue
-        args, kwargs = _fill(call.arguments, tensors)
+        args, kwargs = _fill(arguments_for(call), tensors)
         made = keras.tree.flatten(operation_for(call)(*args, **kwargs))
         tensors.update(zip(call.outputs, made, strict=True))
     return keras.Model(

@@ -48,6 +48,11 @@ class Selection:
         """Whether nothing is left of a tensor."""
         return not self.kept[self.view.trace.channels[tensor].ids].any()
 
+    def is_thinned(self, tensor: int) -> bool:
+        """Whether a tensor keeps some of its channels and loses others."""
+        kept = self.kept[self.view.trace.channels[tensor].ids]
+        return bool(kept.any() and not kept.all())
+
     @cached_property
     def live_calls(self) -> tuple[CallTrace, ...]:
         """Calls that still compute something."""
@@ -117,6 +122,11 @@ def _check_fit(rest: Selection, dropped: Sequence[str]) -> None:
         raise NetworkError(f"Dropping {shown} would leave the network without any input its output depends on.")
     if not trace.ids.consistent(rest.kept):
         raise NetworkError(f"Dropping {shown} would leave branches of different widths that are joined by position.")
+    for traced in rest.live_calls:
+        if traced.rigid and any(rest.is_thinned(tensor) for tensor in traced.call.inputs):
+            raise NetworkError(
+                f"Input {shown} cannot be dropped: layer '{traced.call.name}' ({traced.call.kind}) needs all it reads."
+            )
     for traced in _losing(rest):
         if not traced.may_lose_inputs or not _keeps_shape(rest, traced):
             raise NetworkError(

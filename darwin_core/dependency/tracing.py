@@ -31,6 +31,13 @@ Count = Callable[[Ids], int]
 """How many of the given ids are kept."""
 ConfigValue: TypeAlias = Ids | Callable[[Count], Any]
 """A constructor argument: the number of these ids, or any function of such counts."""
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+"""Positional and named arguments of a call, with a `TensorRef` for every tensor."""
+
+
+def remaining(count: Count, ids: Ids) -> list[int]:
+    """Positions of an id array that are kept, for constructor arguments with one entry per channel."""
+    return [position for position in range(len(ids)) if count(ids[position : position + 1])]
 
 
 @dataclass(frozen=True)
@@ -75,15 +82,33 @@ class WeightAxes:
     scale: Callable[[Count], float] | None = None
 
 
+@dataclass(frozen=True)
+class Sight:
+    """Ids that show along ``axis`` of what a layer inside of another one reads (``entering``) or puts out."""
+
+    ids: Ids
+    part: keras.Layer
+    axis: int
+    entering: bool
+
+
 @dataclass
 class CallTrace:
-    """What a rule declared about one call."""
+    """What a rule declared about one call.
+
+    ``parts`` are sections of a channel axis that are told apart, ``arguments`` what the call gets once channels are
+    gone, ``rigid`` says that inputs cannot lose some of their channels, whatever the reason.
+    """
 
     call: Call
     outputs: tuple[Channels, ...] = ()
     weights: dict[int, WeightAxes] = field(default_factory=dict)
     config: dict[str, ConfigValue] = field(default_factory=dict)
     produced: list[tuple[str, Ids]] = field(default_factory=list)
+    parts: list[Ids] = field(default_factory=list)
+    sights: list[Sight] = field(default_factory=list)
+    arguments: Callable[[Count], Arguments] | None = None
+    rigid: bool = False
     may_lose_inputs: bool = False
     given_up: str | None = None
     replacement: Callable[[], keras.Layer] | None = None
@@ -169,6 +194,21 @@ class CallTracer:
         """Constructor arguments that follow from how many ids are kept."""
         self.trace.config |= arguments
 
+    def divide(self, *sections: Ids) -> None:
+        """Sections of a channel axis that go separate ways: every dependency group in them keeps a channel in each."""
+        self.trace.parts += sections
+
+    def rewrite(self, arguments: Callable[[Count], Arguments]) -> None:
+        """Arguments of the call that follow from how many ids are kept (the borders of a slice, say)."""
+        self.trace.arguments = arguments
+
+    def sight(self, ids: Ids, part: keras.Layer, axis: int, *, entering: bool = False) -> None:
+        """These ids show at no tensor of the network, but along ``axis`` of what ``part``, a layer inside, puts out.
+
+        ``entering``: of what it reads.
+        """
+        self.trace.sights.append(Sight(ids, part, axis, entering))
+
     def give_up(self, reason: str) -> tuple[Channels, ...]:
         """This call cannot be traced: all that enters or leaves it keeps its width, and the report says why."""
         self.trace.given_up = reason
@@ -176,6 +216,7 @@ class CallTracer:
 
     def keep_widths(self, reason: str) -> tuple[Channels, ...]:
         """Everything that enters or leaves this call keeps its full width."""
+        self.trace.rigid = True
         for channels in self.inputs:
             self.ids.freeze(channels.ids, reason)
         frozen = []
@@ -228,7 +269,9 @@ class _NetworkTracer:
         return Trace(self._wiring, tuple(self._calls), self._channels, self._ids.settle())
 
     def _trace_call(self, call: Call) -> None:
-        inputs = tuple(self._channels[tensor] for tensor in call.inputs)
+        inputs = tuple(self._channels[tensor] for tensor in call.data)
+        for tensor in call.inputs[len(call.data) :]:
+            self._ids.freeze(self._channels[tensor].ids, f"layer '{call.name}' ({call.kind}) reads them as a mask")
         tracer = CallTracer(self._wiring, self._ids, CallTrace(call), inputs)
         outputs = self._outputs(tracer)
         tracer.trace.outputs = (outputs,) if isinstance(outputs, Channels) else tuple(outputs)

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.src.ops.numpy import Matmul  # not exported, though a .keras file that uses `a @ b` names it
 
 Shape = tuple[int | None, ...]
 ShapeOf = Callable[[Any], tuple[int, ...]]
@@ -74,7 +75,6 @@ def _fallback(call: CallShapes) -> int:
     layers.UnitNormalization,
     layers.Normalization,
     layers.PReLU,
-    layers.Attention,
 )
 def _nothing(_: CallShapes) -> int:
     return 0
@@ -130,6 +130,45 @@ def _attention(call: CallShapes) -> int:
     value_width = call.weight(layer.value_dense.kernel)[-1]
     scores = queries * keys * heads * (key_width + value_width)
     return queries * (query + output) + keys * (key + value) + scores
+
+
+@register_macs(layers.GroupQueryAttention)
+def _grouped_query_attention(call: CallShapes) -> int:
+    layer = call.layer
+    queries = _positions(call.inputs[0])
+    keys = _positions(call.inputs[1]) if len(call.inputs) > 1 else queries
+    _, heads, width = call.weight(layer._query_dense.kernel)
+    wide = [layer._query_dense, layer._output_dense, *([layer._gate_dense] if layer.use_gate else [])]
+    from_queries = sum(math.prod(call.weight(dense.kernel)) for dense in wide)
+    from_keys = sum(math.prod(call.weight(dense.kernel)) for dense in (layer._key_dense, layer._value_dense))
+    return queries * from_queries + keys * from_keys + 2 * queries * keys * heads * width
+
+
+@register_macs(layers.Attention, layers.AdditiveAttention)
+def _bare_attention(call: CallShapes) -> int:
+    (_, *_, width), (_, *_, value_width) = call.inputs[:2]
+    return _positions(call.inputs[0]) * _positions(call.inputs[1]) * ((width or 1) + (value_width or 1))
+
+
+@register_macs(layers.Dot)
+def _dot(call: CallShapes) -> int:
+    axes = call.layer.axes
+    summed = call.inputs[0][axes if isinstance(axes, int) else axes[0]] or 1
+    return summed * math.prod(size or 1 for size in call.outputs[0][1:])
+
+
+@register_macs(Matmul)
+def _matmul(call: CallShapes) -> int:
+    # A constant matrix is no input: then it counts as the weight it stands for.
+    return (call.inputs[0][-1] or 1) * math.prod(size or 1 for size in call.outputs[0][1:])
+
+
+@register_macs(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
+def _convolutional_lstm(call: CallShapes) -> int:
+    rank, cell = call.layer.cell.rank, call.layer.cell
+    positions = math.prod(size or 1 for size in call.outputs[0][-rank - 1 : -1])
+    kernels = (cell.kernel, cell.recurrent_kernel)
+    return (call.inputs[0][1] or 1) * positions * sum(math.prod(call.weight(kernel)) for kernel in kernels)
 
 
 @register_macs(layers.LSTM, layers.GRU, layers.SimpleRNN, layers.Bidirectional)

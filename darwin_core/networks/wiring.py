@@ -36,7 +36,9 @@ class Call:
     """One application of a layer (or of a ``keras.ops`` operation).
 
     ``inputs`` and ``outputs`` are indices into `Wiring.tensors`; ``arguments`` is ``(args, kwargs)`` with a `TensorRef`
-    for every tensor. ``name`` is the layer's name, made unique across nested networks.
+    for every tensor. ``name`` is the layer's name, made unique across nested networks. Inputs stand in the order of
+    the layer's signature, however they were passed; the last ``masks`` of them say which steps count (a masking
+    Embedding hands such a mask on to every layer behind it).
     """
 
     name: str
@@ -44,6 +46,12 @@ class Call:
     arguments: tuple[tuple[Any, ...], dict[str, Any]]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    masks: int = 0
+
+    @property
+    def data(self) -> tuple[int, ...]:
+        """The inputs that are no masks."""
+        return self.inputs[: len(self.inputs) - self.masks]
 
     @property
     def kind(self) -> str:
@@ -167,13 +175,15 @@ class _Reader:
             (tuple(node.arguments.args), dict(node.arguments.kwargs)),
         )
         outputs = [self.add_tensor(tensor) for tensor in node.outputs]
+        data, masks = _inputs(node)
         self.calls.append(
             Call(
                 name=self._unique_name(node.operation, scope),
                 operation=node.operation,
                 arguments=(args, kwargs | _accepted(node.operation, forced)),
-                inputs=tuple(known[id(tensor)] for tensor in node.input_tensors),
+                inputs=tuple(known[id(tensor)] for tensor in (*data, *masks)),
                 outputs=tuple(outputs),
+                masks=len(masks),
             )
         )
         return outputs
@@ -201,6 +211,20 @@ class _Reader:
             self._taken.add(name)
             self._names[id(operation)] = name
         return self._names[id(operation)]
+
+
+def _inputs(node: Any) -> tuple[list[keras.KerasTensor], list[keras.KerasTensor]]:
+    """The tensors a node reads, in the order of its signature, and its masks."""
+    args, kwargs = node.arguments.args, node.arguments.kwargs
+    order = {name: place for place, name in enumerate(inspect.signature(node.operation.call).parameters)}
+    given = sorted(kwargs, key=lambda name: order.get(name, len(order)))
+    data = [args, *(kwargs[name] for name in given if not name.endswith("mask"))]
+    masks = [kwargs[name] for name in given if name.endswith("mask")]
+    return _tensors(data), _tensors(masks)
+
+
+def _tensors(structure: Any) -> list[keras.KerasTensor]:
+    return [leaf for leaf in keras.tree.flatten(structure) if isinstance(leaf, keras.KerasTensor)]
 
 
 def _in_order(outputs: Iterable[keras.KerasTensor], known: Mapping[int, int]) -> list[Any]:

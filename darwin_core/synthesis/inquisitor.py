@@ -23,6 +23,7 @@ from darwin_core.dependency import DependencyGraph, ProbePoint, estimate_cost, m
 from darwin_core.networks import Predictor, network_inputs, to_scores
 from darwin_core.progress import Reporter, Tracker
 from darwin_core.synthesis.allocation import elasticities
+from darwin_core.synthesis.listening import Heard, listening
 from darwin_core.training import label_losses, stable_seed
 
 _BATCH = 128
@@ -181,23 +182,37 @@ def _observer(network: keras.Model, points: list[ProbePoint], label_loss: Any) -
     """A compiled function: inputs, labels -> for each point (|sum over positions of a * dL/da|, mean activation)."""
     spy = keras.Model(network.inputs, [*(point.tensor for point in points), network.outputs[0]])
     order = [item.name for item in network_inputs(network)]
+    parts = [point.part for point in points if point.part is not None]
 
     def observe(inputs: Any, labels: Any) -> Any:
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, listening(parts) as heard:
             for values in inputs.values():
                 if values.dtype.is_floating:
                     tape.watch(values)  # or a network without trainable weights would have no gradient
             *activations, outputs = spy([inputs[name] for name in order], training=False)
             loss = tf.reduce_sum(label_loss(labels, outputs))
-        gradients = tape.gradient(loss, activations, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        found = []
-        for values, gradient in zip(activations, gradients, strict=True):
-            positions = list(range(1, len(values.shape) - 1))
-            taylor = tf.abs(tf.reduce_sum(values * gradient, axis=positions))
-            found.append((taylor, tf.reduce_mean(values, axis=positions)))
-        return found
+        seen = [_seen(point, values, heard) for point, values in zip(points, activations, strict=True)]
+        gradients = tape.gradient(loss, seen, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return [_response(*found) for found in zip(points, seen, gradients, strict=True)]
 
     return tf.function(observe, reduce_retracing=True, autograph=False)
+
+
+def _seen(point: ProbePoint, values: Any, heard: Heard) -> list[Any]:
+    """The tensors that a point stands for: one, or one for each call of a part of a layer."""
+    if point.part is None:
+        return [values]
+    return [entering if point.entering else leaving for entering, leaving in heard[id(point.part)]]
+
+
+def _response(point: ProbePoint, seen: list[Any], gradients: list[Any]) -> tuple[Any, Any]:
+    """(|sum over positions of a * dL/da|, mean activation), added up and averaged over the calls."""
+    taylor, means = [], []
+    for values, gradient in zip(seen, gradients, strict=True):
+        positions = [axis for axis in range(1, len(values.shape)) if axis != point.axis % len(values.shape)]
+        taylor.append(tf.abs(tf.reduce_sum(values * gradient, axis=positions)))
+        means.append(tf.reduce_mean(values, axis=positions))
+    return tf.add_n(taylor), tf.add_n(means) / len(means)
 
 
 def _add(tally: _Tally, seen: list[tuple[ProbePoint, Any, Any]], member: npt.NDArray[np.bool_]) -> None:
@@ -212,7 +227,7 @@ def _add(tally: _Tally, seen: list[tuple[ProbePoint, Any, Any]], member: npt.NDA
 
 
 def _fill_unseen(tallies: dict[str, _Tally], points: Mapping[str, Any], graph: DependencyGraph) -> None:
-    """Groups that show at no tensor (attention heads) get the magnitude of their weights, at the mean seen level."""
+    """Groups that show nowhere get the magnitude of their weights, at the mean level of those seen."""
     unseen = [group for group in tallies if group not in points]
     if not unseen:
         return

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from darwin_core.networks.inputs import as_structure, as_tensor, network_inputs
-from darwin_core.networks.wiring import read_wiring
+from darwin_core.networks.wiring import input_name, read_wiring
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,23 @@ def sample(model: keras.Model, rows: int = 3) -> dict[str, np.ndarray]:
     found = {}
     for tensor in model.inputs:
         shape = (rows, *(size or 4 for size in tensor.shape[1:]))
+        name = input_name(tensor)
         if tensor.dtype == "string":
-            found[tensor.name] = rng.choice(["red", "green", "blue", "?"], shape).astype(object)
+            found[name] = rng.choice(["red", "green", "blue", "?"], shape).astype(object)
         elif "int" in tensor.dtype:
-            found[tensor.name] = rng.integers(0, 5, shape)
+            found[name] = rng.integers(0, 5, shape)
         else:
-            found[tensor.name] = rng.uniform(-1, 1, shape).astype("float32")
+            found[name] = rng.uniform(-1, 1, shape).astype("float32")
     return found
 
 
 def run(model: keras.Model, rows: dict[str, np.ndarray]) -> np.ndarray:
-    """Outputs without building a graph function first."""
+    """Outputs without building a graph function first; several outputs of a row one behind the other."""
     values = {item.name: as_tensor(item, rows[item.name]) for item in network_inputs(model)}
-    return keras.ops.convert_to_numpy(
-        keras.tree.flatten(model(as_structure(read_wiring(model), values), training=False))[0]
+    outputs = keras.tree.flatten(model(as_structure(read_wiring(model), values), training=False))
+    found = [keras.ops.convert_to_numpy(output) for output in outputs]
+    return (
+        found[0] if len(found) == 1 else np.concatenate([values.reshape(len(values), -1) for values in found], axis=1)
     )
 
 
@@ -390,18 +393,15 @@ def channel_sum() -> keras.Model:
     return _net(lambda x: ops.sum(layers.Dense(6, name="a")(x), axis=-1), (5, 3))
 
 
-def part_of_the_channels() -> keras.Model:
-    return _net(lambda x: layers.Dense(6, name="a")(x)[:, :3], (4,))
+def every_other_channel() -> keras.Model:
+    return _net(lambda x: layers.Dense(6, name="a")(x)[:, ::2], (4,))
 
 
-def unknown_layer() -> keras.Model:
+def unknown_operation() -> keras.Model:
     def body(x: keras.KerasTensor) -> keras.KerasTensor:
-        a, b = layers.Dense(4, name="a")(layers.Dense(5, name="z")(x)), layers.Dense(6, name="b")(x)
-        return layers.Dense(3, name="c")(
-            layers.Dot(axes=(1, 1), name="dot")([layers.Reshape((4, 1))(a), layers.Reshape((6, 1))(b)[:, :4]])
-        )
+        return layers.Dense(3, name="c")(ops.cumsum(layers.Dense(4, name="a")(layers.Dense(5, name="z")(x)), axis=1))
 
-    return _net(lambda x: layers.Flatten()(body(x)), (4,))
+    return _net(body, (4,))
 
 
 def augmented() -> keras.Model:
@@ -452,7 +452,7 @@ SPECIMENS: dict[str, Specimen] = {
     "operations": Specimen(operations, {"a": 6}),
     "first_step": Specimen(first_step, {"a": 6}),
     "channel_sum": Specimen(channel_sum, {"a": 6}),
-    "part_of_the_channels": Specimen(part_of_the_channels, {}, frozen={"a", "get_item", "out"}),
-    "unknown_layer": Specimen(unknown_layer, {"z": 5, "c": 3}, frozen={"a", "b", "dot", "get_item", "out"}),
+    "every_other_channel": Specimen(every_other_channel, {}, frozen={"a", "get_item", "out"}),
+    "unknown_operation": Specimen(unknown_operation, {"z": 5, "c": 3}, frozen={"a", "cumsum", "out"}),
     "augmented": Specimen(augmented, {"a": 6}),
 }

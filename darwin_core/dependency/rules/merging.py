@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from keras import layers
@@ -57,3 +57,50 @@ def join(call: CallTracer, axis: int) -> Channels | tuple[Channels, ...]:
     if len(set(own)) == 1 and own[0] is not None:
         return Channels(own[0], call.ids.merged([channels.ids for channels in call.inputs]))
     return call.give_up("it joins tensors whose channels run along different axes")
+
+
+@register_rule(layers.Dot)
+def dot(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """Products summed up over one axis of each input; the output has the other axes of both, the first one's in front.
+
+    Channels that are summed up on both sides go together and are gone behind. Channels that stay run on, the second
+    input's if both inputs' do.
+    """
+    axes, in_front = _summed(call), len(call.input_shape(0)) - 2
+
+    def place(position: int, axis: int) -> int:
+        return (in_front if position else 0) + axis - (axis > axes[position])
+
+    return multiply_out(call, axes, place)
+
+
+def multiply_out(
+    call: CallTracer, axes: Sequence[int], place: Callable[[int, int], int]
+) -> Channels | tuple[Channels, ...]:
+    """Products of two inputs summed up over one axis of each; ``place`` tells where another axis goes."""
+    summed = [channels.axis == axis for channels, axis in zip(call.inputs, axes, strict=True)]
+    if all(summed):
+        call.ids.couple(call.inputs[0].ids, call.inputs[1].ids)
+        return _sums(call)
+    staying = [position for position in (0, 1) if not summed[position] and call.inputs[position].axis is not None]
+    for position in (0, 1):
+        if position not in staying[-1:]:
+            reason = f"layer '{call.name}' ({call.trace.call.kind}) multiplies them with an axis that holds no channels"
+            call.ids.freeze(call.inputs[position].ids, reason)
+    if not staying:
+        return _sums(call)
+    channels = call.inputs[staying[-1]]
+    return Channels(place(staying[-1], channels.axis or 0), channels.ids)
+
+
+def _summed(call: CallTracer) -> list[int]:
+    """The axis of each input that is summed up, counted from the front."""
+    axes = call.layer.axes
+    pair = [axes, axes] if isinstance(axes, int) else axes
+    return [axis % len(call.input_shape(position)) for position, axis in enumerate(pair)]
+
+
+def _sums(call: CallTracer) -> Channels:
+    """An output without any of the inputs' channels."""
+    shape = call.output_shape()
+    return call.last(call.fixed(shape[-1] or 1, f"layer '{call.name}' sums the channels up"))

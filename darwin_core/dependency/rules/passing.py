@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
-from darwin_core.dependency.tracing import CallTracer, Channels, register_rule
+from darwin_core.dependency.ids import Ids
+from darwin_core.dependency.tracing import CallTracer, Channels, Count, register_rule, remaining
 
 
 @register_rule(
@@ -83,8 +88,17 @@ def prelu(call: CallTracer) -> Channels:
 
 @register_rule(layers.Rescaling)
 def rescaling(call: CallTracer) -> Channels:
-    """A scale or offset per channel is part of the configuration and cannot be narrowed; a single number can."""
+    """Scale and offset are single numbers, or one number per channel, which narrow with the channels."""
     channels = call.inputs[0]
-    if np.size(call.layer.scale) > 1 or np.size(call.layer.offset) > 1:
-        call.ids.freeze(channels.ids, f"layer '{call.name}' scales each channel by a fixed number")
+    for argument in ("scale", "offset"):
+        value = np.asarray(getattr(call.layer, argument))
+        if value.ndim == 1 and len(value) == len(channels.ids) and channels.axis == len(call.input_shape()) - 1:
+            call.resize(**{argument: _entries(value, channels.ids)})
+        elif value.size > 1:
+            call.ids.freeze(channels.ids, f"layer '{call.name}' scales positions by fixed numbers")
+            call.trace.rigid = True
     return channels
+
+
+def _entries(value: NDArray[Any], ids: Ids) -> Callable[[Count], Any]:
+    return lambda count: value[remaining(count, ids)].tolist()

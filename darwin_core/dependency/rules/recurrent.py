@@ -25,6 +25,21 @@ def recurrent(call: CallTracer) -> Channels | tuple[Channels, ...]:
     return call.last(units)
 
 
+@register_rule(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
+def convolutional_lstm(call: CallTracer) -> Channels | tuple[Channels, ...]:
+    """As an LSTM, with the space of a convolution's kernel in front of every weight's axes."""
+    layer = call.layer
+    if layer.return_state or layer.stateful or len(call.inputs) > 1:
+        return call.give_up("it takes or hands on its state")
+    filters, source, cell = call.produce(layer.filters), call.last_axis(), layer.cell
+    gates, space = np.tile(filters, 4), [None] * cell.rank
+    call.weight(cell.kernel, *space, source, gates)
+    call.weight(cell.recurrent_kernel, *space, filters, gates)
+    call.weight(cell.bias, gates)
+    call.resize(filters=filters)
+    return call.last(filters)
+
+
 def keeps_state_inside(layer: Any) -> bool:
     """True for a plain recurrent layer whose state nobody else sees."""
     return type(layer) in _GATES and not layer.return_state and not layer.stateful

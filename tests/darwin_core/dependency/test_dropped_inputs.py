@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -113,6 +115,55 @@ def test_a_broadcast_branch_cannot_be_left_alone() -> None:
     assert graph.droppable_inputs == ("b",)
     with pytest.raises(NetworkError, match="'gate'"):
         narrow(model, {}, dropped_inputs=["a"], graph=graph)
+
+
+def _scaled(*scalers: keras.Layer) -> keras.Model:
+    """Three columns, joined and then scaled."""
+    columns = _inputs("a", "b", "c")
+    x = layers.Concatenate()(columns)
+    for scaler in scalers:
+        x = scaler(x)
+    out = layers.Dense(1, name="out")(layers.Dense(4, name="hidden")(x))
+    return unlike(keras.Model(columns, out), 6)
+
+
+def _adapted() -> keras.Layer:
+    layer = layers.Normalization()
+    layer.adapt(np.random.default_rng(0).normal([1, 5, -2], [1, 3, 0.5], (50, 3)))
+    return layer
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        _adapted,
+        lambda: layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 4.0, 9.0]),
+        lambda: layers.Normalization(mean=0.5, variance=4.0),
+        lambda: layers.Normalization(axis=None, mean=0.5, variance=4.0),
+        lambda: layers.Rescaling([1.0, 2.0, 3.0], offset=[0.1, 0.2, 0.3]),
+        lambda: layers.Rescaling([1.0, 2.0, 3.0], offset=0.5),
+    ],
+)
+def test_columns_scaled_together_can_go_one_by_one(scaler: Callable[[], keras.Layer]) -> None:
+    model = _scaled(scaler())
+    graph = analyse(model)
+    assert graph.droppable_inputs == ("a", "b", "c")
+    small = narrow(model, {}, dropped_inputs=["b"], graph=graph)
+    assert measure_cost(small) == estimate_cost(graph, {}, dropped_inputs=["b"])
+    # What is left is scaled as before: a column whose weights are zero is not missed.
+    kernel = model.get_layer("hidden").kernel
+    kernel.assign(kernel * np.asarray([[1.0], [0.0], [1.0]]))
+    np.testing.assert_allclose(run(small, sample(model)), run(model, sample(model)), rtol=1e-5)
+
+
+def test_columns_that_a_layer_needs_together_cannot_go() -> None:
+    bins = layers.Discretization(bin_boundaries=[0.0, 0.5], output_mode="int", name="bins")
+    graph = analyse(_scaled(bins, layers.Rescaling(1.0)))
+    assert graph.droppable_inputs == ()
+    with pytest.raises(
+        NetworkError, match=r"'a' cannot be dropped: layer 'bins' \(Discretization\) needs all it reads"
+    ):
+        narrow(graph.source, {}, dropped_inputs=["a"], graph=graph)
 
 
 def test_the_only_input_stays() -> None:

@@ -54,6 +54,24 @@ def _grouped(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
     return layers.Conv2D(2 * width, 3, padding="same", groups=groups)(x)
 
 
+def _transposed(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    return layers.Conv2DTranspose(width, 3, padding="same", activation="tanh")(x)
+
+
+def _group_norm(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    # Groups of two go as a whole, so that the statistics of the others stay what they are.
+    return layers.ReLU()(layers.GroupNormalization(max(width, 2))(layers.Conv2D(2 * max(width, 2), 1)(x)))
+
+
+def _instance_norm(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    return layers.GroupNormalization(-1)(layers.Conv2D(width, 3, padding="same")(x))
+
+
+def _gated(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    signal, gate = keras.ops.split(layers.Conv2D(2 * width, 1)(x), 2, axis=-1)
+    return keras.ops.concatenate([signal * keras.ops.sigmoid(gate), x[..., :2]], axis=-1)
+
+
 def _excite(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
     gate = layers.Dense(width, "relu")(layers.GlobalAveragePooling2D()(x))
     return layers.Multiply()([x, layers.Reshape((1, 1, x.shape[-1]))(layers.Dense(x.shape[-1], "sigmoid")(gate))])
@@ -62,6 +80,12 @@ def _excite(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
 def _attend(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
     rows = layers.Reshape((16, x.shape[-1]))(x)
     y = layers.MultiHeadAttention(2, width)(rows, rows)
+    return layers.Reshape((4, 4, x.shape[-1]))(layers.Add()([rows, y]))
+
+
+def _attend_in_groups(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    rows = layers.Reshape((16, x.shape[-1]))(x)
+    y = layers.GroupQueryAttention(2, 4, 1 + width % 2)(rows, rows)
     return layers.Reshape((4, 4, x.shape[-1]))(layers.Add()([rows, y]))
 
 
@@ -76,7 +100,7 @@ def _operators(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
 
 _BLOCKS: list[Body] = [
     *(_conv, _conv_norm, _residual, _projected, _branches, _depthwise, _separable, _grouped, _excite, _attend),
-    *(_rearrange, _operators),
+    *(_rearrange, _operators, _transposed, _group_norm, _instance_norm, _gated, _attend_in_groups),
 ]
 _HEADS: list[Callable[[keras.KerasTensor], keras.KerasTensor]] = [
     lambda x: layers.Dense(5, "relu")(layers.Flatten()(x)),
@@ -86,7 +110,7 @@ _HEADS: list[Callable[[keras.KerasTensor], keras.KerasTensor]] = [
 ]
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=16, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     blocks=st.lists(st.tuples(st.sampled_from(_BLOCKS), st.integers(2, 5)), min_size=1, max_size=4),
     head=st.sampled_from(_HEADS),

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.families import ALL
 from support.surgery import random_keep, silence
-from support.zoo import SPECIMENS, run, sample
+from support.zoo import run, sample
 
 from darwin_core.dependency import analyse, estimate_cost, magnitude_importance, narrow, uniform_widths
 from darwin_core.networks import load_network, measure_cost, save_network
 
 
-@pytest.fixture(params=SPECIMENS, scope="module")
+@pytest.fixture(params=ALL, scope="module")
 def specimen(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def test_groups_and_frozen_layers(specimen: str) -> None:
-    expected = SPECIMENS[specimen]
+    expected = ALL[specimen]
     graph = analyse(expected.make())
     assert {name: group.channels for name, group in graph.groups.items()} == expected.groups
     assert {layer.name.rstrip("_0123456789") for layer in graph.frozen} == expected.frozen
@@ -27,7 +28,7 @@ def test_groups_and_frozen_layers(specimen: str) -> None:
 
 
 def test_keeping_everything_changes_nothing(specimen: str) -> None:
-    model = SPECIMENS[specimen].make()
+    model = ALL[specimen].make()
     inputs, same = sample(model), narrow(model, {})
     assert np.array_equal(run(model, inputs), run(same, inputs))
     assert measure_cost(same) == measure_cost(model)
@@ -36,9 +37,9 @@ def test_keeping_everything_changes_nothing(specimen: str) -> None:
 
 
 def test_removing_silent_channels_changes_nothing(specimen: str) -> None:
-    if SPECIMENS[specimen].mixes:
+    if ALL[specimen].mixes:
         pytest.skip("a layer computes statistics over channels")
-    model = SPECIMENS[specimen].make()
+    model = ALL[specimen].make()
     graph = analyse(model)
     for seed in range(2):
         keep = random_keep(graph, seed)
@@ -49,7 +50,7 @@ def test_removing_silent_channels_changes_nothing(specimen: str) -> None:
 
 
 def test_cost_is_known_before_and_groups_survive(specimen: str) -> None:
-    model = SPECIMENS[specimen].make()
+    model = ALL[specimen].make()
     graph = analyse(model)
     for seed in (3, 4):
         keep = random_keep(graph, seed)
@@ -62,7 +63,7 @@ def test_cost_is_known_before_and_groups_survive(specimen: str) -> None:
 
 
 def test_a_narrowed_network_is_a_plain_keras_file(specimen: str, tmp_path: Path) -> None:
-    model = SPECIMENS[specimen].make()
+    model = ALL[specimen].make()
     graph = analyse(model)
     importance = magnitude_importance(graph)
     keep = {name: np.argsort(importance[name])[-width:] for name, width in uniform_widths(graph, 0.5).items()}

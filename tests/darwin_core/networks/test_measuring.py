@@ -38,16 +38,17 @@ from darwin_core.networks.wiring import read_wiring
         (layers.EinsumDense("abc,cd->abd", output_shape=(None, 6)), (5, 3), 18, 90),
         (layers.EinsumDense("abc,cde->abde", output_shape=(None, 2, 6)), (5, 3), 36, 180),
         (layers.MaxPooling2D(2), (6, 6, 3), 0, 0),
-        (layers.ConvLSTM1D(4, 3), (2, 8, 3), 4 * 4 * (9 + 12 + 1), None),
+        (layers.ConvLSTM1D(4, 3), (2, 8, 3), 4 * 4 * (9 + 12 + 1), 2 * 6 * 16 * (9 + 12)),
+        (layers.ConvLSTM2D(2, 2, return_sequences=True), (3, 4, 4, 1), 8 * (4 + 8 + 1), 3 * 9 * 8 * (4 + 8)),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_layers(layer: keras.Layer, shape: tuple[int, ...], parameters: int, macs: int | None) -> None:
+def test_layers(layer: keras.Layer, shape: tuple[int, ...], parameters: int, macs: int) -> None:
     x = keras.Input(shape, dtype="int32" if isinstance(layer, layers.Embedding) else "float32")
     cost = measure_cost(keras.Model(x, layer(x)))
     assert cost.parameters == parameters
     assert cost.weight_bytes == 4 * parameters
-    assert macs is None or cost.macs == macs
+    assert cost.macs == macs
 
 
 def test_attention_counts_projections_and_scores() -> None:
@@ -58,6 +59,30 @@ def test_attention_counts_projections_and_scores() -> None:
     scores = 5 * 7 * 2 * (3 + 4)
     assert cost.macs == projections + scores
     assert cost.parameters == layer.count_params()
+
+
+def test_bare_attention_counts_scores_and_sums() -> None:
+    queries, memory = keras.Input((5, 6)), keras.Input((7, 6))
+    for layer in (layers.Attention(), layers.AdditiveAttention()):
+        cost = measure_cost(keras.Model([queries, memory], layer([queries, memory])))
+        assert cost.macs == 5 * 7 * (6 + 6)
+
+
+def test_grouped_query_attention_counts_fewer_keys() -> None:
+    queries, memory = keras.Input((5, 6)), keras.Input((7, 6))
+    layer = layers.GroupQueryAttention(3, 4, 2, use_gate=True)
+    cost = measure_cost(keras.Model([queries, memory], layer(queries, memory)))
+    wide, shared = 6 * 4 * 3, 6 * 2 * 3
+    assert cost.macs == 5 * 3 * wide + 7 * 2 * shared + 5 * 7 * 4 * (3 + 3)
+    assert cost.parameters == layer.count_params()
+
+
+def test_products_of_tensors_are_counted() -> None:
+    left, right = keras.Input((5, 6)), keras.Input((6, 7))
+    for product in (layers.Dot(axes=(2, 1))([left, right]), left @ right):
+        assert measure_cost(keras.Model([left, right], product)).macs == 5 * 6 * 7
+    a, b = keras.Input((6,)), keras.Input((6,))
+    assert measure_cost(keras.Model([a, b], layers.Dot(axes=-1)([a, b]))).macs == 6
 
 
 def test_a_shared_layer_has_one_set_of_weights_and_works_twice() -> None:

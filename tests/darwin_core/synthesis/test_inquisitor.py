@@ -72,6 +72,32 @@ def test_columns_of_a_vector_are_told_apart() -> None:
     assert use["a"] > 3 * use["c"] > 0
 
 
+def test_heads_are_seen_inside_of_their_layer() -> None:
+    """A head that is mixed in with zeros has no importance, whatever the sizes of its other weights."""
+    x = keras.Input((4, 3), name="vector")
+    y = keras.layers.MultiHeadAttention(3, 5, value_dim=2, name="mha")(x, x)
+    out = keras.layers.Dense(1, activation="sigmoid", name="out")(keras.layers.GlobalAveragePooling1D()(y))
+    network = keras.Model(x, out)
+    mha = network.get_layer("mha")
+    mixing = np.asarray(mha.output_dense.kernel)
+    mixing[1] = 0
+    mixing[:, 1] = 0
+    mha.output_dense.kernel.assign(mixing)
+    mha.value_dense.kernel.assign(mha.value_dense.kernel * np.asarray([1, 50, 1])[:, None])
+    mha.query_dense.kernel.assign(mha.query_dense.kernel * np.asarray([0, 1, 1, 1, 1]))
+    rng = np.random.default_rng(0)
+    rows = as_split({"vector": rng.normal(size=(40, 4, 3)).astype(np.float32)}, rng.integers(0, 2, 40).astype(np.int32))
+    inquisitor = Inquisitor(BINARY, rows, {"vector": ("vector",)}, rows=40, reporter=Reporter())
+    found = {
+        item.group: np.asarray(item.importance) for item in inquisitor.probe(network, analyse(network), "n").groups
+    }
+    assert (found["mha/heads"] > 0).tolist() == [True, False, True]
+    assert (found["mha/value_width"] > 0).tolist() == [True, False]
+    assert (found["mha/key_width"] > 0).tolist() == [False, True, True, True, True]
+    # The layer is as it was: its parts answer for themselves again.
+    assert "call" not in vars(mha.output_dense)
+
+
 def test_probing_is_reproducible_and_changes_nothing() -> None:
     before = trained_reference().get_weights()
     assert probe(trained_reference(), seed=4) == probe(trained_reference(), seed=4)
