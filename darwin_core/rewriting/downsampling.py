@@ -28,19 +28,26 @@ _AT_ANY_SIZE = (
 
 @dataclass
 class Downsampling:
-    """What has to change: constructor arguments by layer name, and poolings that go."""
+    """What has to change.
 
-    changes: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    Attributes:
+        changes: Layer name -> constructor arguments.
+        removed: Poolings that go.
+        halved: Tensors that become smaller.
+    """
+
+    changes: dict[str, Mapping[str, Any]]
+    halved: set[int]
     removed: set[str] = field(default_factory=set)
 
 
-def downsampling_refusal(wiring: Wiring) -> str | None:
-    """Why a network cannot halve its picture earlier, as the end of a sentence; None where it can."""
+def can_downsample_early(wiring: Wiring) -> bool:
+    """Whether a network can halve its picture earlier."""
     try:
         plan_downsampling(wiring)
-    except NetworkError as error:
-        return error.message
-    return None
+    except NetworkError:
+        return False
+    return True
 
 
 def plan_downsampling(wiring: Wiring) -> Downsampling:
@@ -50,8 +57,8 @@ def plan_downsampling(wiring: Wiring) -> Downsampling:
         NetworkError: The network has no such convolution, or shapes would no longer fit; with the reason.
     """
     first = _first_convolution(wiring)
-    found = Downsampling({first.name: {"strides": (2, 2)}})
-    consumers, halved = wiring.consumers(), {first.outputs[0]}
+    halved = {first.outputs[0]}
+    found = Downsampling({first.name: {"strides": (2, 2)}}, halved)
     # Calls come in an order in which they can be run, so every tensor of the region is known before it is read.
     for call in wiring.calls:
         inside = halved.intersection(call.inputs)
@@ -69,8 +76,8 @@ def plan_downsampling(wiring: Wiring) -> Downsampling:
         raise NetworkError("the output of the network would become smaller")
     names = [call.name for call in wiring.calls]
     shared = next((name for name in (*found.changes, *found.removed) if names.count(name) > 1), None)
-    if shared is not None or not consumers[first.outputs[0]]:
-        raise NetworkError(f"layer '{shared or first.name}' is called several times or never read")
+    if shared is not None:
+        raise NetworkError(f"layer '{shared}' is called several times")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import keras
@@ -10,9 +10,9 @@ import keras
 from darwin_core.contracts import BlockOperator
 from darwin_core.networks.macs import CallShapes, call_macs
 from darwin_core.networks.measuring import wiring_costs
-from darwin_core.networks.wiring import Wiring, read_wiring
+from darwin_core.networks.wiring import Call, Shape, Wiring, read_wiring
 from darwin_core.rewriting.applying import flat_network
-from darwin_core.rewriting.downsampling import downsampling_refusal
+from darwin_core.rewriting.downsampling import can_downsample_early, plan_downsampling
 from darwin_core.rewriting.operators import RANK_SHARE, Replacement, Site, needed, rewriters
 
 
@@ -38,12 +38,13 @@ class Offers:
     Attributes:
         blocks: Operators by layer, in the order of calls.
         refused: (layer, operator) -> why it cannot be applied; operators that are made for other layers included.
-        early_downsampling: Whether the picture can be halved earlier.
+        early_downsampling_saves: Multiply-accumulates for one row that are saved where the picture is halved earlier;
+            None where it cannot be.
     """
 
     blocks: tuple[Offer, ...]
     refused: Mapping[tuple[str, BlockOperator], str]
-    early_downsampling: bool
+    early_downsampling_saves: int | None
 
 
 def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
@@ -66,7 +67,7 @@ def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
                 refused[call.name, operator] = refusal
     order = {call.name: number for number, call in enumerate(wiring.calls)}
     found.sort(key=lambda offer: order[offer.layer])
-    return Offers(tuple(found), refused, downsampling_refusal(wiring) is None)
+    return Offers(tuple(found), refused, _saved_by_downsampling(wiring))
 
 
 def _saved(site: Site, replacement: Replacement, macs: Mapping[str, int]) -> int:
@@ -79,6 +80,28 @@ def _saved(site: Site, replacement: Replacement, macs: Mapping[str, int]) -> int
         spent += call_macs(CallShapes(layer, [shape], [after], lambda weight: tuple(weight.shape)))
         shape = after
     return macs[site.name] - spent
+
+
+def _saved_by_downsampling(wiring: Wiring) -> int | None:
+    if not can_downsample_early(wiring):
+        return None
+    halved, saved = plan_downsampling(wiring).halved, 0
+    for call in wiring.calls:
+        if halved.intersection(call.outputs):
+            before = call_macs(_shapes(wiring, call, frozenset()))
+            saved += before - call_macs(_shapes(wiring, call, halved))
+    return saved
+
+
+def _shapes(wiring: Wiring, call: Call, halved: Set[int]) -> CallShapes:
+    def shape(tensor: int) -> Shape:
+        own = wiring.shape(tensor)
+        if tensor not in halved:
+            return own
+        return (own[0], *(None if size is None else -(-size // 2) for size in own[1:3]), *own[3:])
+
+    inputs, outputs = map(shape, call.inputs), map(shape, call.outputs)
+    return CallShapes(call.operation, list(inputs), list(outputs), lambda weight: tuple(weight.shape))
 
 
 def _branch_macs(wiring: Wiring, shortcuts: dict[str, int], macs: Mapping[str, int]) -> int:

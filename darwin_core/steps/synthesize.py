@@ -9,7 +9,7 @@ from darwin_core.contracts import ArtifactKind, ArtifactRef, SearchRecord, Snaps
 from darwin_core.data import bind_inputs, map_split
 from darwin_core.networks import load_network, network_inputs, output_kind, reference_loss
 from darwin_core.steps.context import StepContext
-from darwin_core.synthesis import Aim, Part, Reference, Search, SearchOutcome
+from darwin_core.synthesis import Aim, Part, Reference, Search, SearchOutcome, generator_named
 from darwin_core.training import prepare_runtime
 
 
@@ -17,7 +17,7 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
     """Search, and store the chosen network, the front, the insights and the record.
 
     Raises:
-        RequestError: The requirements, the performance function or the columns do not fit the network.
+        RequestError: The requirements, the performance function, the generator or the columns do not fit the network.
     """
     prepare_runtime(request.seed, request.threads)
     snapshot = context.read_document(request.snapshot, Snapshot)
@@ -42,6 +42,7 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         requirements=request.requirements,
         budget=request.budget,
         performance_function=request.performance_function,
+        generator=generator_named(request.generator),
         alert_budget=request.alert_budget,
         seed=request.seed,
     )
