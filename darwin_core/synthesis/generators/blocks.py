@@ -25,30 +25,41 @@ _EARLY_INHERITED = 0.5
 
 _WIDEST_RATIO = 4.0
 
+_WORTH_REWRITING = 0.01
+"""Share of the network's multiply-accumulates that an operator must save in a block to be applied everywhere."""
+
+_PLANS = ("widths", "some blocks", "everywhere")
+
 
 @dataclass(frozen=True)
 class _Ticket:
-    """Something that can be drawn, and how likely in proportion. ``layer`` is None for early downsampling."""
+    """Something that can be drawn, the share of the network's MACs that it saves, and how likely it is in proportion.
+
+    ``layer`` is None for early downsampling.
+    """
 
     layer: str | None
     operator: BlockOperator
+    saved: float
     chance: float
 
 
 @register_generator
 class BlocksGenerator(Generator):
-    """Draws some blocks to be rewritten, then allocates widths on the rewritten network.
+    """Decides what is rewritten, then allocates widths on the rewritten network.
 
-    An operator o of block b is drawn with a probability in proportion to
+    An offspring is, each as likely, of pure widths, has some blocks rewritten, or one operator applied everywhere it
+    saves at least a hundredth of the network's MACs. An operator o is drawn for block b with a probability in
+    proportion to
 
-        saved MACs(b, o) / MACs * h(o) * (typical sensitivity / sensitivity(b)) ** 0.5
+        saved MACs(b, o) * h(o) * (typical sensitivity / sensitivity(b)) ** 0.5
 
     where h is lower for operators that hand less of the weights on, the sensitivity is importance per MAC as the
-    inquisitor saw it, and its ratio is kept within a factor of 4. Early downsampling is one more such draw. Between 0
-    and ``most`` draws are made, each number as likely, so that offspring of pure widths compete with the others.
+    inquisitor saw it, and its ratio is kept within a factor of 4. Early downsampling is one more such draw. What is
+    applied everywhere is drawn in proportion to its sum over blocks; layers are never dropped everywhere.
 
     Args:
-        most: Most blocks that are rewritten in one generation; those of earlier generations stay.
+        most: Most blocks that are rewritten in one generation where only some are; those of earlier generations stay.
         widths: Allocates widths; None: by importance.
     """
 
@@ -72,29 +83,52 @@ class BlocksGenerator(Generator):
         return self._widths.propose(rewritten, rng)
 
     def _drawn(self, situation: Situation, rng: np.random.Generator) -> tuple[dict[str, BlockOperator], bool]:
-        draws = int(rng.integers(0, self._most + 1))
-        tickets = _tickets(situation) if draws else []
+        plan = _PLANS[int(rng.integers(len(_PLANS)))]
+        if plan == "widths":
+            return {}, False
+        tickets = _tickets(situation)
+        return _everywhere(tickets, rng) if plan == "everywhere" else self._some(tickets, rng)
+
+    def _some(self, tickets: list[_Ticket], rng: np.random.Generator) -> tuple[dict[str, BlockOperator], bool]:
         drawn: dict[str | None, BlockOperator] = {}
-        for _ in range(draws):
+        for _ in range(int(rng.integers(1, self._most + 1))):
             tickets = [ticket for ticket in tickets if ticket.layer not in drawn]
-            total = sum(ticket.chance for ticket in tickets)
-            if total <= 0:
+            if not tickets:
                 break
-            ticket = tickets[int(rng.choice(len(tickets), p=[ticket.chance / total for ticket in tickets]))]
+            ticket = tickets[_draw([ticket.chance for ticket in tickets], rng)]
             drawn[ticket.layer] = ticket.operator
         return {layer: operator for layer, operator in drawn.items() if layer is not None}, None in drawn
 
 
+def _everywhere(tickets: list[_Ticket], rng: np.random.Generator) -> tuple[dict[str, BlockOperator], bool]:
+    """One operator for every block in which it saves much."""
+    blocks: dict[BlockOperator, list[_Ticket]] = {}
+    for ticket in tickets:
+        if ticket.layer is not None and ticket.saved >= _WORTH_REWRITING and ticket.operator is not BlockOperator.DROP:
+            blocks.setdefault(ticket.operator, []).append(ticket)
+    if not blocks:
+        return {}, False
+    operator = list(blocks)[_draw([sum(ticket.chance for ticket in found) for found in blocks.values()], rng)]
+    return {ticket.layer: operator for ticket in blocks[operator] if ticket.layer is not None}, False
+
+
+def _draw(chances: list[float], rng: np.random.Generator) -> int:
+    """A number below the length of ``chances``, in proportion to them."""
+    return int(rng.choice(len(chances), p=np.asarray(chances) / sum(chances)))
+
+
 def _tickets(situation: Situation) -> list[_Ticket]:
+    """All that saves something."""
     available = situation.offers
+    total = max(situation.allocator.cost({}).macs, 1)
     sensitivity = {item.group: item.sensitivity for item in situation.insights.groups if item.sensitivity > 0}
     typical = float(np.median(list(sensitivity.values()))) if sensitivity else 1.0
     found = []
     for offer in available.blocks:
         ratio = (typical / sensitivity.get(offer.layer, typical)) ** 0.5
         tolerance = float(np.clip(ratio, 1 / _WIDEST_RATIO, _WIDEST_RATIO))
-        chance = max(offer.saved_macs, 0) * _INHERITED[offer.operator] * tolerance
-        found.append(_Ticket(offer.layer, offer.operator, chance))
-    if available.early_downsampling_saves is not None:
-        found.append(_Ticket(None, BlockOperator.KEEP, float(available.early_downsampling_saves) * _EARLY_INHERITED))
-    return found
+        saved = offer.saved_macs / total
+        found.append(_Ticket(offer.layer, offer.operator, saved, saved * _INHERITED[offer.operator] * tolerance))
+    early = (available.early_downsampling_saves or 0) / total
+    found.append(_Ticket(None, BlockOperator.KEEP, early, early * _EARLY_INHERITED))
+    return [ticket for ticket in found if ticket.chance > 0]
