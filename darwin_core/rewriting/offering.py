@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import keras
 
-from darwin_core.contracts import BlockOperator
+from darwin_core.contracts import BlockOperator, LayerCost
 from darwin_core.networks.macs import CallShapes, call_macs
 from darwin_core.networks.measuring import wiring_costs
 from darwin_core.networks.wiring import Call, Shape, Wiring, read_wiring
@@ -24,11 +24,13 @@ class Offer:
         layer: Where.
         operator: Which one.
         saved_macs: Multiply-accumulates for one row that it saves; negative where it adds some.
+        saved_parameters: Parameters that it saves.
     """
 
     layer: str
     operator: BlockOperator
     saved_macs: int
+    saved_parameters: int
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,15 @@ def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
         NetworkError: The network's graph cannot be read.
     """
     wiring = read_wiring(flat_network(model))
-    macs = {cost.name: cost.macs for cost in wiring_costs(wiring)}
+    costs = {cost.name: cost for cost in wiring_costs(wiring)}
     found, refused = [], {}
     for call in {call.name: call for call in reversed(wiring.calls)}.values():
         site = Site(wiring, call)
         for operator, rewriter in rewriters(rank_share).items():
             refusal = rewriter.refusal(site)
             if refusal is None:
-                saved = _saved(site, rewriter.replacement(site), macs)
-                found.append(Offer(call.name, operator, saved))
+                macs, parameters = _saved(site, rewriter.replacement(site), costs)
+                found.append(Offer(call.name, operator, macs, parameters))
             else:
                 refused[call.name, operator] = refusal
     order = {call.name: number for number, call in enumerate(wiring.calls)}
@@ -70,16 +72,19 @@ def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
     return Offers(tuple(found), refused, _saved_by_downsampling(wiring))
 
 
-def _saved(site: Site, replacement: Replacement, macs: Mapping[str, int]) -> int:
+def _saved(site: Site, replacement: Replacement, costs: Mapping[str, LayerCost]) -> tuple[int, int]:
+    """Multiply-accumulates and parameters."""
     if replacement.shortcut is not None:
-        return _branch_macs(site.wiring, {site.name: replacement.shortcut}, macs)
-    shape, spent = site.input_shape, 0
+        gone = [costs[name] for name in _branch(site.wiring, {site.name: replacement.shortcut})]
+        return sum(cost.macs for cost in gone), sum(cost.parameters for cost in gone)
+    shape, macs, parameters = site.input_shape, costs[site.name].macs, costs[site.name].parameters
     for layer in replacement.layers:
         layer.build(shape)
         after = tuple(layer.compute_output_shape(shape))
-        spent += call_macs(CallShapes(layer, [shape], [after], lambda weight: tuple(weight.shape)))
+        macs -= call_macs(CallShapes(layer, [shape], [after], lambda weight: tuple(weight.shape)))
+        parameters -= layer.count_params()
         shape = after
-    return macs[site.name] - spent
+    return macs, parameters
 
 
 def _saved_by_downsampling(wiring: Wiring) -> int | None:
@@ -104,9 +109,8 @@ def _shapes(wiring: Wiring, call: Call, halved: Set[int]) -> CallShapes:
     return CallShapes(call.operation, list(inputs), list(outputs), lambda weight: tuple(weight.shape))
 
 
-def _branch_macs(wiring: Wiring, shortcuts: dict[str, int], macs: Mapping[str, int]) -> int:
-    """Multiply-accumulates of the layers that nothing needs any more."""
+def _branch(wiring: Wiring, shortcuts: dict[str, int]) -> set[str]:
+    """Layers that nothing needs any more."""
     live, before = needed(wiring, shortcuts), needed(wiring, {})
     gone = {call.name for call in wiring.calls if before.intersection(call.outputs)}
-    gone -= {call.name for call in wiring.calls if live.intersection(call.outputs)}
-    return sum(macs[name] for name in gone)
+    return gone - {call.name for call in wiring.calls if live.intersection(call.outputs)}

@@ -26,14 +26,14 @@ _EARLY_INHERITED = 0.5
 _WIDEST_RATIO = 4.0
 
 _WORTH_REWRITING = 0.01
-"""Share of the network's multiply-accumulates that an operator must save in a block to be applied everywhere."""
+"""Share of the network that an operator must save in a block to be applied everywhere."""
 
 _PLANS = ("widths", "some blocks", "everywhere")
 
 
 @dataclass(frozen=True)
 class _Ticket:
-    """Something that can be drawn, the share of the network's MACs that it saves, and how likely it is in proportion.
+    """Something that can be drawn, the share of the network that it saves, and how likely it is in proportion.
 
     ``layer`` is None for early downsampling.
     """
@@ -49,14 +49,17 @@ class BlocksGenerator(Generator):
     """Decides what is rewritten, then allocates widths on the rewritten network.
 
     An offspring is, each as likely, of pure widths, has some blocks rewritten, or one operator applied everywhere it
-    saves at least a hundredth of the network's MACs. An operator o is drawn for block b with a probability in
-    proportion to
+    saves at least a hundredth of the network. (A residual network for traffic signs, narrowed to a twentieth of its
+    MACs and taught with 25,000 samples, was wrong on 12 % of unseen pictures where it was depthwise-separable
+    everywhere, on 28 % where it was plain, and on no fewer where a single block was rewritten. Two runs of the
+    former, one of the last.) An operator o is drawn for block b with a probability in proportion to
 
-        saved MACs(b, o) * h(o) * (typical sensitivity / sensitivity(b)) ** 0.5
+        saved(b, o) * h(o) * (typical sensitivity / sensitivity(b)) ** 0.5
 
-    where h is lower for operators that hand less of the weights on, the sensitivity is importance per MAC as the
-    inquisitor saw it, and its ratio is kept within a factor of 4. Early downsampling is one more such draw. What is
-    applied everywhere is drawn in proportion to its sum over blocks; layers are never dropped everywhere.
+    where saved is the mean of the shares of MACs and of parameters that it saves, h is lower for operators that hand
+    less of the weights on, the sensitivity is importance per MAC as the inquisitor saw it, and its ratio is kept within
+    a factor of 4. Early downsampling is one more such draw. What is applied everywhere is drawn in proportion to its
+    sum over blocks; layers are never dropped everywhere.
 
     Args:
         most: Most blocks that are rewritten in one generation where only some are; those of earlier generations stay.
@@ -120,15 +123,16 @@ def _draw(chances: list[float], rng: np.random.Generator) -> int:
 def _tickets(situation: Situation) -> list[_Ticket]:
     """All that saves something."""
     available = situation.offers
-    total = max(situation.allocator.cost({}).macs, 1)
+    whole = situation.allocator.cost({})
+    macs, parameters = max(whole.macs, 1), max(whole.parameters, 1)
     sensitivity = {item.group: item.sensitivity for item in situation.insights.groups if item.sensitivity > 0}
     typical = float(np.median(list(sensitivity.values()))) if sensitivity else 1.0
     found = []
     for offer in available.blocks:
         ratio = (typical / sensitivity.get(offer.layer, typical)) ** 0.5
         tolerance = float(np.clip(ratio, 1 / _WIDEST_RATIO, _WIDEST_RATIO))
-        saved = offer.saved_macs / total
+        saved = (offer.saved_macs / macs + offer.saved_parameters / parameters) / 2
         found.append(_Ticket(offer.layer, offer.operator, saved, saved * _INHERITED[offer.operator] * tolerance))
-    early = (available.early_downsampling_saves or 0) / total
+    early = (available.early_downsampling_saves or 0) / macs / 2
     found.append(_Ticket(None, BlockOperator.KEEP, early, early * _EARLY_INHERITED))
     return [ticket for ticket in found if ticket.chance > 0]

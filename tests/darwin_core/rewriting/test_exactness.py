@@ -239,7 +239,7 @@ def test_unknown_layers_are_named() -> None:
 
 def test_offers_say_what_is_saved() -> None:
     model = residual_network()
-    before = measure_cost(model).macs
+    before = measure_cost(model)
     found = offers(model)
     assert {(offer.layer, offer.operator) for offer in found.blocks} >= {
         ("stem", BlockOperator.DEPTHWISE_SEPARABLE),
@@ -248,8 +248,9 @@ def test_offers_say_what_is_saved() -> None:
         ("sum", BlockOperator.DROP),
     }
     for offer in found.blocks:
-        after = measure_cost(rewrite(model, {offer.layer: offer.operator})).macs
-        assert before - after == offer.saved_macs, offer
+        after = measure_cost(rewrite(model, {offer.layer: offer.operator}))
+        assert before.macs - after.macs == offer.saved_macs, offer
+        assert before.parameters - after.parameters == offer.saved_parameters, offer
 
 
 def test_the_parameters_of_a_low_rank_pair_are_the_share_asked_for() -> None:

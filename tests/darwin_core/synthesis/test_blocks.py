@@ -137,7 +137,7 @@ def test_the_generator_rewrites_some_blocks_and_meets_its_target(network: keras.
 def test_blocks_that_matter_less_for_what_they_cost_are_rewritten_more_often(network: keras.Model) -> None:
     given = situation(network)
     groups = tuple(
-        item.model_copy(update={"sensitivity": 16.0 if item.group == "inner" else 1.0})
+        item.model_copy(update={"sensitivity": 16.0 if item.group == "conv_1" else 1.0})
         for item in given.insights.groups
     )
     guarded = Situation(
@@ -148,7 +148,7 @@ def test_blocks_that_matter_less_for_what_they_cost_are_rewritten_more_often(net
         genomes = [
             BlocksGenerator(1, UniformGenerator()).propose(case, np.random.default_rng(seed)) for seed in range(60)
         ]
-        return sum(set(genome.blocks) == {"inner"} for genome in genomes)
+        return sum(set(genome.blocks) == {"conv_1"} for genome in genomes)
 
     assert count(guarded) < count(given)
 
