@@ -128,6 +128,9 @@ def compact(
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    generator: Annotated[
+        str, typer.Option(help="What proposes networks: importance (widths), or blocks (cheaper layers as well).")
+    ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
@@ -186,6 +189,7 @@ def compact(
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
             budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+            generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
             title=title,

@@ -77,6 +77,7 @@ from darwin_core.contracts.steps import StepResult as StepResult
 from darwin_core.contracts.steps import SynthesizeRequest as SynthesizeRequest
 from darwin_core.contracts.steps import SynthesizeResult as SynthesizeResult
 from darwin_core.contracts.storage import StorageOptions as StorageOptions
+from darwin_core.contracts.synthesis import BlockOperator as BlockOperator
 from darwin_core.contracts.synthesis import CandidateRecord as CandidateRecord
 from darwin_core.contracts.synthesis import CandidateStage as CandidateStage
 from darwin_core.contracts.synthesis import ControlRecord as ControlRecord

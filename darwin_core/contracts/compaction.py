@@ -53,6 +53,7 @@ class CompactionConfig(Document):
     requirements: tuple[RequirementField, ...] = ()
     budget: SearchBudget = SearchBudget()
     performance_function: str = "smallest"
+    generator: str = "importance"
     gate: GateConfig = GateConfig()
     tfma_rows: int = Field(default=20_000, ge=0)
     explain_rows: int = Field(default=512, ge=8)
@@ -108,6 +109,7 @@ def request_for(
             requirements=config.requirements,
             budget=config.budget,
             performance_function=config.performance_function,
+            generator=config.generator,
             alert_budget=config.gate.alert_budget,
             threads=config.threads,
             seed=config.seed,

@@ -83,6 +83,7 @@ class SynthesizeRequest(StepRequest):
     requirements: tuple[RequirementField, ...] = ()
     budget: SearchBudget = SearchBudget()
     performance_function: str = "smallest"
+    generator: str = Field(default="importance", description="what proposes designs; 'blocks' rewrites layers as well")
     alert_budget: float = Field(default=0.10, gt=0, lt=1)
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0

@@ -33,12 +33,31 @@ class HeadKind(StrEnum):
     GLOBAL_POOLING = "global_pooling"
 
 
+class BlockOperator(StrEnum):
+    """What becomes of one layer, or of the branch that ends in a sum, before the network is narrowed."""
+
+    KEEP = "keep"
+    DROP = "drop"
+    DEPTHWISE_SEPARABLE = "depthwise_separable"
+    LOW_RANK = "low_rank"
+    SMALLER_KERNEL = "smaller_kernel"
+
+
 class Genome(Contract):
-    """An encoded design: what to keep of the reference. Building and training it gives a candidate."""
+    """An encoded design: what to keep of the reference. Building and training it gives a candidate.
+
+    Blocks are rewritten first, so ``widths`` speaks of the dependency groups of the rewritten network.
+    """
 
     widths: dict[str, int] = Field(description="dependency group -> channels kept; groups not named keep their width")
     head: HeadKind = HeadKind.KEEP
     dropped_inputs: tuple[str, ...] = Field(default=(), description="input features the network no longer reads")
+    blocks: dict[str, BlockOperator] = Field(
+        default_factory=dict, description="layer (or the sum that ends a residual branch) -> what becomes of it"
+    )
+    early_downsampling: bool = Field(
+        default=False, description="whether the first convolution halves the picture in place of a later pooling"
+    )
 
 
 class QualityMetrics(Contract):

@@ -12,7 +12,8 @@ from darwin_core.errors import NetworkError
 from darwin_core.networks.measuring import weights_of
 from darwin_core.networks.wiring import Call, TensorRef, Wiring
 
-OperationFor = Callable[[Call], keras.Operation]
+OperationFor = Callable[[Call], Callable[..., Any]]
+"""What takes the place of a call: a new layer or operation, or anything else that is called as one."""
 ArgumentsFor = Callable[[Call], tuple[tuple[Any, ...], dict[str, Any]]]
 IsDead = Callable[[int], bool]
 
@@ -27,7 +28,7 @@ def rebuild(
 
     Args:
         wiring: The network to follow.
-        operation_for: The new operation of each call.
+        operation_for: What is called in the place of each call.
         is_dead: Tensors that are left out, with the calls that make only such. A call left with one of several
             inputs (an Add, say) is left out too and hands its input on.
         arguments_for: The arguments of each call.

@@ -25,7 +25,7 @@ from darwin_core.networks import load_network, network_inputs, output_kind, refe
 from darwin_core.steps.context import StepContext
 from darwin_core.steps.exporting import export_chosen
 from darwin_core.steps.stored_runs import find_point, front_of
-from darwin_core.synthesis import Aim, Part, PickedPoint, Reference, Search, SearchOutcome
+from darwin_core.synthesis import Aim, Part, PickedPoint, Reference, Search, SearchOutcome, generator_named
 from darwin_core.training import prepare_runtime
 
 
@@ -33,8 +33,8 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
     """Search, and store the chosen network, the front, the insights and the record.
 
     Raises:
-        RequestError: The requirements, the performance function or the columns do not fit the network, or there is no
-            such point to go on from.
+        RequestError: The requirements, the performance function, the generator or the columns do not fit the network,
+            or there is no such point to go on from.
         MissingExtraError: The packages of an export format are not installed.
     """
     check_installed(request.exports)
@@ -62,6 +62,7 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
         requirements=request.requirements,
         budget=request.budget,
         performance_function=request.performance_function,
+        generator=generator_named(request.generator),
         alert_budget=request.alert_budget,
         seed=request.seed,
     )

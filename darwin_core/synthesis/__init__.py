@@ -4,11 +4,14 @@ A generator proposes designs, an inquisitor probes networks with real rows and s
 hold and a performance function ranks what does. ``Search`` joins them; each part stands alone in its module.
 """
 
+from darwin_core.synthesis.generators import BlocksGenerator as BlocksGenerator
 from darwin_core.synthesis.generators import Generator as Generator
 from darwin_core.synthesis.generators import ImportanceGenerator as ImportanceGenerator
 from darwin_core.synthesis.generators import RandomGenerator as RandomGenerator
 from darwin_core.synthesis.generators import Situation as Situation
 from darwin_core.synthesis.generators import UniformGenerator as UniformGenerator
+from darwin_core.synthesis.generators import generator_named as generator_named
+from darwin_core.synthesis.generators import register_generator as register_generator
 from darwin_core.synthesis.inquisitor import Inquisitor as Inquisitor
 from darwin_core.synthesis.performance import Standing as Standing
 from darwin_core.synthesis.performance import performance_function as performance_function

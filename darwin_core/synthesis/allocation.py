@@ -71,6 +71,11 @@ class WidthAllocator:
         self._head, self._dropped_inputs = head, dropped_inputs
         self.channels = {name: group.channels for name, group in graph.groups.items()}
 
+    def on(self, graph: DependencyGraph) -> WidthAllocator:
+        """The same for another graph: a parent after rewriting."""
+        dropped = tuple(name for name in self._dropped_inputs if name in graph.wiring.inputs)
+        return WidthAllocator(graph, self._reference_cost, head=self._head, dropped_inputs=dropped)
+
     def cost(self, widths: Mapping[str, int]) -> NetworkCost:
         """Exact cost of an offspring of these widths."""
         return estimate_cost(self._graph, widths, head=self._head, dropped_inputs=self._dropped_inputs)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from darwin_core.contracts import CandidateStage, HeadKind, Insights, NetworkCost
+from darwin_core.contracts import CandidateStage, HeadKind, NetworkCost
 from darwin_core.dependency import DependencyGraph, analyse
 from darwin_core.networks import load_network
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.effort import Effort, Outlook
 from darwin_core.synthesis.generators import Generator, Situation
-from darwin_core.synthesis.inheritance import importance_of, inherit
+from darwin_core.synthesis.inheritance import cut
 from darwin_core.synthesis.nursery import Birth, Nursery, Stint
 from darwin_core.synthesis.pace import Pace
 from darwin_core.synthesis.probings import Probings
@@ -93,15 +94,14 @@ class Breeder:
         """
         network = load_network(parent.path)
         graph = analyse(network)
-        insights = self._probings.of(parent, graph)
-        importance = importance_of(insights)
-        births = self._births(generation, parent, graph, insights, sizes)
+        drafts = Drafts(network, graph, self._probings.of(parent, graph))
+        births = self._births(generation, parent, graph, drafts, sizes)
         stints = {birth.candidate_id: self._stints(outlook, birth.cost, len(births)) for birth in births}
         pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []
         for birth in births:
             pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
-            build = partial(inherit, network, graph, birth.genome, importance)
+            build = partial(cut, drafts.of(birth.genome), birth.genome)
             raced.append(self._nursery.raise_offspring(birth, build, stints[birth.candidate_id][0], pace))
         for item in contenders(raced, [*promising, *(other for other in raced if other.promising)]):
             for stint in stints[item.candidate_id][1:]:
@@ -122,21 +122,30 @@ class Breeder:
         generation: int,
         parent: Candidate,
         graph: DependencyGraph,
-        insights: Insights,
+        drafts: Drafts,
         sizes: Sequence[float],
     ) -> list[Birth]:
         rng = np.random.default_rng(stable_seed(self._seed, "generation", generation))
         present = tuple(name for name in self._frame.dropped_inputs if name in graph.wiring.inputs)
         allocator = WidthAllocator(graph, self._frame.reference_cost, head=self._frame.head, dropped_inputs=present)
+        situation = Situation(
+            allocator,
+            drafts.insights,
+            Target(1.0, self._frame.limits),
+            self._frame.head,
+            self._frame.dropped_inputs,
+            parent.record.genome.blocks,
+            parent.record.genome.early_downsampling,
+            drafts,
+        )
         births: list[Birth] = []
         seen: set[str] = set()
         for number, size in enumerate(sizes, start=1):
             target = Target(size, self._frame.limits)
-            situation = Situation(allocator, insights, target, self._frame.head, self._frame.dropped_inputs)
-            genome = self._generator.propose(situation, rng)
+            genome = self._generator.propose(replace(situation, target=target), rng)
             if genome.digest() in seen:
                 continue
             seen.add(genome.digest())
-            cost = allocator.cost(genome.widths)
+            cost = allocator.on(drafts.of(genome).graph).cost(genome.widths)
             births.append(Birth(f"g{generation}n{number}", generation, parent, self._generator.name, genome, cost))
         return births

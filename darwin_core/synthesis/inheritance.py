@@ -8,16 +8,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from darwin_core.contracts import Genome, Insights
+from darwin_core.contracts import Genome
 from darwin_core.dependency import DependencyGraph, narrow
-
-Importance = Mapping[str, npt.NDArray[np.floating]]
-"""Dependency group -> importance per channel."""
-
-
-def importance_of(insights: Insights) -> Importance:
-    """What the inquisitor saw, as arrays."""
-    return {item.group: np.asarray(item.importance, np.float64) for item in insights.groups}
+from darwin_core.synthesis.drafts import Draft, Importance, draft
 
 
 def kept_channels(widths: Mapping[str, int], importance: Importance) -> dict[str, npt.NDArray[np.int64]]:
@@ -33,14 +26,28 @@ def kept_channels(widths: Mapping[str, int], importance: Importance) -> dict[str
 
 
 def inherit(parent: keras.Model, graph: DependencyGraph, genome: Genome, importance: Importance) -> keras.Model:
-    """Build the offspring of ``parent`` that ``genome`` describes.
+    """Build the offspring of ``parent`` that ``genome`` describes: rewrite its blocks, then narrow.
 
     Args:
         parent: The network whose weights are inherited.
         graph: Its dependency graph.
-        genome: The design; groups that the parent no longer has are passed over.
+        genome: The design; groups, blocks and inputs that the parent no longer has are passed over.
         importance: Which channels of the parent matter most.
+
+    Raises:
+        NetworkError: An operator cannot be applied to its block, with the reason.
     """
-    widths = {group: width for group, width in genome.widths.items() if group in graph.groups}
-    keep = kept_channels(widths, importance)
-    return narrow(parent, keep, head=genome.head, dropped_inputs=genome.dropped_inputs, graph=graph)
+    return cut(draft(parent, graph, genome, importance), genome)
+
+
+def cut(source: Draft, genome: Genome) -> keras.Model:
+    """The offspring that ``genome`` describes, from its draft.
+
+    Args:
+        source: The rewritten parent.
+        genome: The design; groups and inputs that the draft does not have are passed over.
+    """
+    widths = {group: width for group, width in genome.widths.items() if group in source.graph.groups}
+    keep = kept_channels(widths, source.importance)
+    dropped = [name for name in genome.dropped_inputs if name in source.graph.wiring.inputs]
+    return narrow(source.network, keep, head=genome.head, dropped_inputs=dropped, graph=source.graph)

@@ -13,6 +13,7 @@ PACKAGES = (
     "darwin_core.data",
     "darwin_core.networks",
     "darwin_core.dependency",
+    "darwin_core.rewriting",
     "darwin_core.training",
     "darwin_core.synthesis",
     "darwin_core.evaluation",

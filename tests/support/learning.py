@@ -13,7 +13,7 @@ from darwin_core.contracts import OutputKind, Requirement, SearchBudget, Task
 from darwin_core.data import MappedSplit
 from darwin_core.networks import save_network
 from darwin_core.progress import Reporter
-from darwin_core.synthesis import Aim, Part, Reference, Search
+from darwin_core.synthesis import Aim, Part, Reference, Search, generator_named
 
 COLUMNS = ("income", "debt", "noise", "unused")
 BINARY = OutputKind(task=Task.BINARY, units=1, from_logits=False)
@@ -71,6 +71,7 @@ def make_search(
     seed: int = 0,
     reporter: Reporter | None = None,
     performance_function: str = "smallest",
+    generator: str = "importance",
 ) -> Search:
     """A search over the small task; a second one in the same folder goes on where the first one stopped."""
     path = folder / "reference.keras"
@@ -88,6 +89,7 @@ def make_search(
         requirements=tuple(Requirement.parse(text) for text in requirements),
         budget=budget,
         performance_function=performance_function,
+        generator=generator_named(generator),
         seed=seed,
     )
     return Search(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from darwin_core.contracts import CandidateRecord, CandidateStage, CompactionReport, NetworkCost
+from darwin_core.contracts import BlockOperator, CandidateRecord, CandidateStage, CompactionReport, NetworkCost
 from darwin_core.reporting.figures import (
     LineageMark,
     LineageNode,
@@ -240,6 +240,17 @@ def _generations(ordered: list[CandidateRecord], style: MetricStyle) -> Iterable
         )
 
 
+def _strategy(record: CandidateRecord) -> str:
+    """What proposed a candidate, and what it does beside narrowing: ``blocks: conv_1 depthwise separable``."""
+    done = [
+        f"{layer} {operator.value.replace('_', ' ')}"
+        for layer, operator in record.genome.blocks.items()
+        if operator is not BlockOperator.KEEP
+    ]
+    done += ["early downsampling"] if record.genome.early_downsampling else []
+    return f"{record.strategy}: {', '.join(done)}" if done else record.strategy
+
+
 def _candidate(report: CompactionReport, record: CandidateRecord, style: MetricStyle) -> CandidateRow:
     chosen = record.candidate_id == report.search.chosen
     quality, before = _quality(record, style), _quality(report.search.reference, style)
@@ -255,7 +266,7 @@ def _candidate(report: CompactionReport, record: CandidateRecord, style: MetricS
         candidate_id=record.candidate_id,
         generation=record.generation,
         parents=", ".join(record.parents) or MISSING,
-        strategy=record.strategy,
+        strategy=_strategy(record),
         stage=record.stage.value,
         parameters=f"{count(record.cost.parameters)} ({share(remaining)})",
         macs=short_count(record.cost.macs),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from darwin_core.contracts import Genome, HeadKind, Insights
+from darwin_core.contracts import BlockOperator, Genome, HeadKind, Insights
+from darwin_core.rewriting import Offers
 from darwin_core.synthesis.allocation import Target, WidthAllocator
+from darwin_core.synthesis.drafts import Drafts
+
+_NOTHING = Offers((), {}, None)
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,9 @@ class Situation:
         target: What the offspring's cost must not exceed.
         head: The head that the offspring will have.
         dropped_inputs: The inputs that the offspring will not read.
+        blocks: What became of blocks of the reference on the way to the parent, or on the way from it (`rewritten`).
+        early_downsampling: Whether the picture is halved early there.
+        drafts: Rewrites the parent; None: it cannot be rewritten.
     """
 
     allocator: WidthAllocator
@@ -29,6 +36,41 @@ class Situation:
     target: Target
     head: HeadKind = HeadKind.KEEP
     dropped_inputs: tuple[str, ...] = ()
+    blocks: Mapping[str, BlockOperator] = field(default_factory=dict)
+    early_downsampling: bool = False
+    drafts: Drafts | None = None
+
+    @property
+    def offers(self) -> Offers:
+        """What of the parent can be rewritten."""
+        return _NOTHING if self.drafts is None else self.drafts.offers
+
+    def rewritten(self, blocks: Mapping[str, BlockOperator], *, early_downsampling: bool = False) -> Situation:
+        """The situation once these blocks of the parent are rewritten as well.
+
+        Raises:
+            NetworkError: An operator cannot be applied, with the reason.
+        """
+        if self.drafts is None or not (blocks or early_downsampling):
+            return self
+        new = replace(
+            self,
+            blocks={**self.blocks, **blocks},
+            early_downsampling=self.early_downsampling or early_downsampling,
+        )
+        design = new.genome({})
+        allocator = self.allocator.on(self.drafts.of(design).graph)
+        return replace(new, allocator=allocator, insights=self.drafts.insights_of(design))
+
+    def genome(self, widths: Mapping[str, int]) -> Genome:
+        """The design of an offspring of these widths."""
+        return Genome(
+            widths=dict(widths),
+            head=self.head,
+            dropped_inputs=self.dropped_inputs,
+            blocks=dict(self.blocks),
+            early_downsampling=self.early_downsampling,
+        )
 
 
 class Generator(ABC):
@@ -52,5 +94,4 @@ class Generator(ABC):
 
     def propose(self, situation: Situation, rng: np.random.Generator) -> Genome:
         """The design of one offspring."""
-        widths = situation.allocator.allocate(self.appetite(situation, rng), situation.target)
-        return Genome(widths=widths, head=situation.head, dropped_inputs=situation.dropped_inputs)
+        return situation.genome(situation.allocator.allocate(self.appetite(situation, rng), situation.target))

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from darwin_core.synthesis.generators.base import Generator, Situation
+from darwin_core.synthesis.generators.registry import register_generator
 
 _WIDEST_RATIO = 4.0
 
 
+@register_generator
 class ImportanceGenerator(Generator):
     """Claims channels by importance per cost, tempered.
 

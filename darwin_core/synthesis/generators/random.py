@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from darwin_core.synthesis.generators.base import Generator, Situation
+from darwin_core.synthesis.generators.registry import register_generator
 
 
+@register_generator
 class RandomGenerator(Generator):
     """Proposes log-normal claims around uniform ones.
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from support import example_report as examples
 
-from darwin_core.contracts import CompactionReport, Explanation, Pick, Requirement, Verdict
+from darwin_core.contracts import BlockOperator, CompactionReport, Explanation, Pick, Requirement, Verdict
 from darwin_core.reporting import render_report
 
 REPORTS = {
@@ -242,3 +242,18 @@ def test_confusion_of_many_classes_is_told_by_pairs() -> None:
     words = Page(render_report(examples.image_report())).words
     assert "Most confused classes" in words
     assert "Confusion matrix" not in words
+
+
+def test_a_design_that_rewrites_blocks_is_told_as_one() -> None:
+    report = examples.table_report()
+    first, *others = report.search.candidates
+    genome = first.genome.model_copy(
+        update={
+            "blocks": {"dense_7": BlockOperator.LOW_RANK, "dense_8": BlockOperator.KEEP},
+            "early_downsampling": True,
+        }
+    )
+    changed = first.model_copy(update={"genome": genome, "strategy": "blocks"})
+    search = report.search.model_copy(update={"candidates": (changed, *others)})
+    html = render_report(report.model_copy(update={"search": search}))
+    assert "blocks: dense_7 low rank, early downsampling" in Page(html).words
