@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from darwin_core.contracts import CandidateRecord
+from darwin_core.contracts import CandidateRecord, CandidateStage, RequirementMetric
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Candidate:
         expected_shortfall: Distance to the requirements on quality, after the allowance, that is expected to be left
             after the long finish.
         lineage_samples: Training rows seen since the reference, those of its ancestors included.
+        allowance: Quality metric -> what was allowed for the noise of the validation rows.
     """
 
     record: CandidateRecord
@@ -30,11 +32,17 @@ class Candidate:
     cautious_shortfall: float
     expected_shortfall: float
     lineage_samples: int
+    allowance: Mapping[RequirementMetric, float] = field(default_factory=dict)
 
     @property
     def candidate_id(self) -> str:
         """Its name in the search."""
         return self.record.candidate_id
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has had the long finish."""
+        return self.record.stage is CandidateStage.FINISHED
 
     @property
     def safe(self) -> bool:

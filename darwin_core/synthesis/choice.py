@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from darwin_core.contracts import CandidateStage
 from darwin_core.synthesis.candidates import Candidate
 
-MOST_FINALISTS = 3
 
+def next_finalist(population: Sequence[Candidate]) -> Candidate | None:
+    """Who gets the long finish next; None where nobody could improve on what is finished.
 
-def finalists(population: Sequence[Candidate]) -> tuple[Candidate, ...]:
-    """Candidates for the long finish in the order in which they get it, until one of them is safe afterwards.
-
-    Those that promise to meet every requirement, best performing first, so that each failure leads to a larger network;
-    where nothing promises to, the nearest.
+    The best performing one of those that promise to meet every requirement and would perform better than every
+    finished network that is safe. Where nothing promises to and nothing is finished, the nearest.
     """
-    hopeful = [item for item in population if item.promising and _within_ceilings(item)]
+    safe = [item.performance for item in population if item.finished and item.safe]
+    best = max(safe, default=float("-inf"))
+    hopeful = [
+        item
+        for item in population
+        if not item.finished and item.promising and item.performance > best and _within_ceilings(item)
+    ]
     if hopeful:
-        best = sorted(hopeful, key=lambda item: -item.performance)
-        return tuple(_spread(best))
-    return tuple(sorted(population, key=lambda item: (item.cautious_shortfall, -item.performance))[:1])
+        return max(hopeful, key=lambda item: item.performance)
+    if any(item.finished for item in population):
+        return None
+    return min(population, key=lambda item: (item.cautious_shortfall, -item.performance))
 
 
 def _within_ceilings(candidate: Candidate) -> bool:
@@ -32,18 +36,13 @@ def _within_ceilings(candidate: Candidate) -> bool:
     )
 
 
-def _spread(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The best, and after it, as long as there are more, every other one: neighbours fail together."""
-    return list(ranked[: 2 * MOST_FINALISTS - 1 : 2])
-
-
 def choose(population: Sequence[Candidate]) -> Candidate:
     """The network to deliver.
 
     Among finished networks that are safe, the best performing one; else among finished ones that meet every
     requirement as measured, the one with most room; else any that meets them; else the nearest of all.
     """
-    finished = [item for item in population if item.record.stage is CandidateStage.FINISHED]
+    finished = [item for item in population if item.finished]
     safe = [item for item in finished if item.safe]
     if safe:
         return max(safe, key=lambda item: item.performance)

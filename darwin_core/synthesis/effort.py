@@ -17,6 +17,9 @@ _RACE_EPOCHS = {True: 4, False: 10}
 _FINISH_RACES = 4
 _SMALLEST_RACE, _LARGEST_RACE = 40_000, 2_000_000
 _FEWEST_ROWS = 2_000
+_USUAL_EXPONENT, _LARGEST_EXPONENT = 0.5, 2.0
+_UNTOLD = 0.0025
+"""A relative disadvantage that validation rows can hardly tell from none."""
 _GUESSED_MACS_PER_SECOND = 2e10
 _GUESSED_ROW_SECONDS = 2e-5
 
@@ -78,6 +81,7 @@ class Effort:
     def __init__(self, budget: SearchBudget, rows: int, *, images: bool, clock: Clock) -> None:
         self._budget, self._rows, self._images, self._clock = budget, rows, images, clock
         self._speed: _Speed | None = None
+        self._exponents = [_USUAL_EXPONENT]
 
     def outlook(self, cost: NetworkCost, generations_left: int) -> Outlook:
         """Fewer offspring, then fewer generations, where the seconds do not suffice for every race.
@@ -107,8 +111,13 @@ class Effort:
         return self._affordable(wanted, cost, self._clock.left(FINISH_SHARE) / max(finishes_left, 1))
 
     def remaining_share(self, cost: NetworkCost, seen: int) -> float:
-        """The share of a disadvantage that is expected to be left after the long finish of a network."""
-        return math.sqrt(seen / (seen + self.finish_samples(cost, 1)))
+        """The share of a disadvantage that is expected to be left after the long finish of a network.
+
+        Disadvantages shrink with a power of the rows seen: the usual one, averaged with those of the finishes so far.
+        """
+        exponent = sum(self._exponents) / len(self._exponents)
+        share: float = (seen / (seen + self.finish_samples(cost, 1))) ** exponent
+        return share
 
     def out_of_time(self) -> bool:
         """Whether the budget's seconds are used up, so that the stint in progress should end."""
@@ -118,6 +127,18 @@ class Effort:
         """Learn the machine's speed from a stint."""
         if samples:
             self._speed = _Speed(float(cost.macs), seconds / samples)
+
+    def observe_finish(self, before: float, after: float, growth: float) -> None:
+        """Learn from a long finish how disadvantages shrink.
+
+        Args:
+            before: The network's disadvantage after its race, relative to the reference's quality.
+            after: The same after the long finish.
+            growth: Rows seen then over rows seen before.
+        """
+        if before > _UNTOLD and growth > 1.0:
+            shrunk = math.log(before / max(after, _UNTOLD)) / math.log(growth)
+            self._exponents.append(min(max(shrunk, 0.0), _LARGEST_EXPONENT))
 
     def _race_by_data(self, cost: NetworkCost) -> int:
         by_cost = _RACE_MACS / (3.0 * max(cost.macs, 1))

@@ -10,7 +10,7 @@ from darwin_core.networks import load_network
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Frame
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.choice import choose, finalists
+from darwin_core.synthesis.choice import choose, next_finalist
 from darwin_core.synthesis.effort import Effort
 from darwin_core.synthesis.inheritance import inherit
 from darwin_core.synthesis.nursery import Birth, Nursery, Stint
@@ -18,22 +18,27 @@ from darwin_core.synthesis.pace import Pace
 
 CONTROL_ID = "control-uniform"
 _FINISH_STINT = 3
+_MOST_FINALISTS = 3
 
 
 def finish(population: Sequence[Candidate], nursery: Nursery, effort: Effort, pace: Pace) -> list[Candidate]:
-    """Give finalists the long finish until one of them is safe; where none is, the one to be delivered gets it too.
+    """Give some candidates the long finish, the one to be delivered among them.
+
+    Each finish shows how much a finish is worth here, and the others are judged anew by it: after a failure a larger
+    one is next, after a success a smaller one may have become promising.
 
     Returns:
         The population with the finished ones in the places of their former selves.
     """
     result = list(population)
-    for candidate in finalists(population):
-        finished = finish_one(candidate, nursery, effort, pace)
-        result[result.index(candidate)] = finished
-        if finished.safe:
-            return result
+    for _ in range(_MOST_FINALISTS):
+        candidate = next_finalist(result)
+        if candidate is None:
+            break
+        result[result.index(candidate)] = finish_one(candidate, nursery, effort, pace)
+        result = [nursery.expect_again(item) for item in result]
     nearest = choose(result)
-    if nearest.record.stage is not CandidateStage.FINISHED:
+    if not nearest.finished:
         result[result.index(nearest)] = finish_one(nearest, nursery, effort, pace)
     return result
 

@@ -7,7 +7,8 @@ network.
 
 Races are short. From a race to the long finish, drops were measured to shrink about with the square root of the samples
 (tables and images, 2,000 to 90,000 parameters), so what a network is *expected* to reach is judged beside what it has
-reached: the search steers by the first, and only the second counts in the end.
+reached: the search steers by the first, and only the second counts in the end. Every long finish shows how it is with
+the data at hand, and the others are judged anew by that.
 
 The error comes from a delete-a-group jackknife (Kott, "The delete-a-group jackknife", J. Official Statistics
 17, 2001): the rows are dealt into groups, the difference is measured again without each group, and
@@ -34,7 +35,7 @@ from darwin_core.contracts import (
     RequirementStatus,
 )
 from darwin_core.evaluation.metrics import quality_metrics
-from darwin_core.synthesis.performance import PerformanceFunction, Standing
+from darwin_core.synthesis.performance import PerformanceFunction, Standing, primary_quality
 from darwin_core.synthesis.requirements import DROPS, RequirementsIndicator, metric_value
 from darwin_core.training import label_losses
 
@@ -58,6 +59,7 @@ class Judgement:
     cautious_shortfall: float
     expected_shortfall: float
     performance: float
+    allowance: Mapping[RequirementMetric, float]
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,27 @@ class Judge:
             feasible=all(status.met for status in statuses),
             shortfall=self.indicator.shortfall(cost, quality),
             cautious_shortfall=self.indicator.shortfall(cost, quality, allowance),
-            expected_shortfall=self.indicator.shortfall(None, self._expected(quality, remaining), allowance),
+            expected_shortfall=self.expected_shortfall(quality, allowance, remaining),
             performance=self._performance(standing),
+            allowance=allowance,
         )
+
+    def expected_shortfall(
+        self, quality: QualityMetrics, allowance: Mapping[RequirementMetric, float], remaining: float
+    ) -> float:
+        """Distance to the requirements on quality that is expected to be left after the long finish.
+
+        Args:
+            quality: As measured.
+            allowance: For the noise of the validation rows, by metric.
+            remaining: The share of its disadvantage to the reference that is expected to be left.
+        """
+        return self.indicator.shortfall(None, self._expected(quality, remaining), allowance)
+
+    def disadvantage(self, quality: QualityMetrics) -> float:
+        """How much worse than the reference's the primary quality is, relative to the reference's."""
+        theirs, own = (primary_quality(self._kind.task, item) for item in (self.reference_quality, quality))
+        return (theirs - own) / max(abs(theirs), 1e-12)
 
     def _expected(self, quality: QualityMetrics, remaining: float) -> QualityMetrics:
         """Every metric moved towards the reference's where it is worse."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, NetworkCost
+from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, NetworkCost, RequirementMetric
 from darwin_core.networks import load_network, save_network
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.effort import Effort
@@ -114,6 +114,16 @@ class Nursery:
         """Train a candidate for another stint and judge it again."""
         return self._run(candidate, lambda: load_network(candidate.path), stint, pace)
 
+    def expect_again(self, candidate: Candidate) -> Candidate:
+        """What a raced candidate is expected to reach, by what the long finishes so far have shown."""
+        quality = candidate.record.quality
+        if candidate.finished or quality is None:
+            return candidate
+        remaining = self._effort.remaining_share(candidate.record.cost, candidate.record.samples)
+        shortfall = self._examiner.judge.expected_shortfall(quality, candidate.allowance, remaining)
+        record = candidate.record.model_copy(update={"promising": shortfall <= 0.0})
+        return replace(candidate, record=record, expected_shortfall=shortfall)
+
     def judge_again(self, candidate: Candidate) -> Candidate:
         """Judge a candidate as it is, without training."""
         return self._judged(candidate, load_network(candidate.path), candidate.path, candidate.record.stage, 0)
@@ -138,7 +148,15 @@ class Nursery:
             pace.advance(entry["lineage_samples"] - candidate.lineage_samples, f"{key} found")
         raised = _from_entry(entry, path)
         self._effort.observe(raised.record.cost, raised.record.samples - candidate.record.samples, entry["seconds"])
+        if raised.finished:
+            self._learn(candidate.record, raised.record)
         return raised
+
+    def _learn(self, before: CandidateRecord, after: CandidateRecord) -> None:
+        if before.quality is not None and after.quality is not None:
+            disadvantage = self._examiner.judge.disadvantage
+            growth = after.samples / max(before.samples, 1)
+            self._effort.observe_finish(disadvantage(before.quality), disadvantage(after.quality), growth)
 
     def _planned(self, key: str, samples: int) -> int:
         """The rows of a stint; remembered, because a resumed run may find another amount of time left."""
@@ -186,6 +204,7 @@ class Nursery:
             cautious_shortfall=judgement.cautious_shortfall,
             expected_shortfall=judgement.expected_shortfall,
             lineage_samples=lineage,
+            allowance=judgement.allowance,
         )
 
 
@@ -194,9 +213,10 @@ _FIGURES = ("size", "shortfall", "cautious_shortfall", "expected_shortfall", "li
 
 def _to_entry(candidate: Candidate) -> dict[str, Any]:
     figures = {name: getattr(candidate, name) for name in _FIGURES}
-    return {"record": candidate.record.model_dump(mode="json"), **figures}
+    return {"record": candidate.record.model_dump(mode="json"), "allowance": dict(candidate.allowance), **figures}
 
 
 def _from_entry(entry: dict[str, Any], path: Path) -> Candidate:
     record = CandidateRecord.model_validate(entry["record"])
-    return Candidate(record=record, path=path, **{name: entry[name] for name in _FIGURES})
+    allowance = {RequirementMetric(name): value for name, value in entry["allowance"].items()}
+    return Candidate(record=record, path=path, allowance=allowance, **{name: entry[name] for name in _FIGURES})

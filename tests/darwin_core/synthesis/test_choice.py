@@ -17,7 +17,7 @@ from darwin_core.contracts import (
 )
 from darwin_core.progress import Tracker
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.choice import binding_requirements, choose, finalists, reason
+from darwin_core.synthesis.choice import binding_requirements, choose, next_finalist, reason
 from darwin_core.synthesis.effort import Clock, Effort
 from darwin_core.synthesis.finishing import finish
 from darwin_core.synthesis.nursery import Nursery, Stint
@@ -67,17 +67,20 @@ def test_only_those_that_could_still_win_race_on() -> None:
     assert names(contenders(raced, [])) == ["bigger", "smaller"]
 
 
-def test_the_long_finish_goes_to_promising_ones_from_the_best_on() -> None:
-    population = [
-        candidate(name, performance, 0.0) for name, performance in zip("abcdef", (1, 2, 3, 4, 5, 6), strict=True)
-    ]
-    population.append(candidate("z", 90, 50.0))
-    assert names(finalists(population)) == ["f", "d", "b"]
-    assert names(finalists(population[:2])) == ["b"]
+def test_the_long_finish_goes_to_the_best_that_promises_more_than_what_is_safe() -> None:
+    population = [candidate(name, performance, 0.0) for name, performance in zip("abc", (1, 2, 3), strict=True)]
+    hopeless = candidate("z", 90, 50.0)
+    assert next_finalist([*population, hopeless]) is population[2]
+    failed = candidate("c", 3, 5.0, stage=FINISHED)
+    assert next_finalist([*population[:2], failed, hopeless]) is population[1]
+    safe = candidate("b", 2, 0.0, stage=FINISHED)
+    assert next_finalist([population[0], safe, failed, hopeless]) is None
+    assert next_finalist([*population, safe]) is population[2]
 
 
 def test_without_a_promising_one_the_nearest_is_finished() -> None:
-    assert names(finalists([candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)])) == ["y"]
+    population = [candidate("x", 10, 5.0), candidate("y", 5, 3.0), candidate("z", 2, 9.0)]
+    assert next_finalist(population) is population[1]
 
 
 class Trainer:
@@ -90,13 +93,16 @@ class Trainer:
         cautious = 5.0 if item.candidate_id in self._disappointing else 0.0
         return candidate(item.candidate_id, item.performance, cautious, stage=stint.stage)
 
+    def expect_again(self, item: Candidate) -> Candidate:
+        return item
+
 
 def test_what_is_delivered_is_finished_though_every_finalist_failed() -> None:
     effort = Effort(SearchBudget(), 100, images=False, clock=Clock(None))
-    population = [candidate("smallest", 9, 0.0), candidate("passed over", 5, 0.0)]
-    found = finish(population, cast(Nursery, Trainer("smallest")), effort, Pace(Tracker(), 0))
-    assert [item.record.stage for item in found] == [FINISHED, FINISHED]
-    assert choose(found).candidate_id == "passed over"
+    promising = [candidate(name, performance, 0.0) for name, performance in (("a", 9), ("b", 8), ("c", 7), ("d", 6))]
+    found = finish(promising, cast(Nursery, Trainer("a", "b", "c")), effort, Pace(Tracker(), 0))
+    assert [item.record.stage for item in found] == [FINISHED] * 4
+    assert choose(found).candidate_id == "d"
 
 
 def test_the_best_performing_safe_finished_network_is_chosen() -> None:

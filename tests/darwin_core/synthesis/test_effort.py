@@ -60,3 +60,14 @@ def test_too_few_seconds_cost_offspring_first_and_then_generations() -> None:
     assert outlook(70.0) == Outlook(3, 1)
     assert outlook(50.0) == Outlook(2, 1)
     assert outlook(5.0) == Outlook(1, 1)
+
+
+def test_long_finishes_teach_how_disadvantages_shrink() -> None:
+    found = effort(generation_samples=1_000, final_samples=3_000)
+    assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(0.5)
+    found.observe_finish(0.001, 0.0, 4.0)  # too little to tell
+    assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(0.5)
+    found.observe_finish(0.04, 0.04 / 4**1.5, 4.0)
+    assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(1 / 4)
+    found.observe_finish(0.04, 0.05, 4.0)
+    assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(4 ** -(2 / 3))
