@@ -83,7 +83,10 @@ class SynthesizeRequest(StepRequest):
     requirements: tuple[RequirementField, ...] = ()
     budget: SearchBudget = SearchBudget()
     performance_function: str = "smallest"
-    generator: str = Field(default="importance", description="what proposes designs; 'blocks' rewrites layers as well")
+    generator: str = Field(
+        default="importance",
+        description="what proposes designs: 'importance' only widths, 'separable' and 'blocks' cheaper layers, too",
+    )
     alert_budget: float = Field(default=0.10, gt=0, lt=1)
     threads: int | None = Field(default=None, ge=1)
     seed: int = 0

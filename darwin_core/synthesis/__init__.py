@@ -8,6 +8,7 @@ from darwin_core.synthesis.generators import BlocksGenerator as BlocksGenerator
 from darwin_core.synthesis.generators import Generator as Generator
 from darwin_core.synthesis.generators import ImportanceGenerator as ImportanceGenerator
 from darwin_core.synthesis.generators import RandomGenerator as RandomGenerator
+from darwin_core.synthesis.generators import SeparableGenerator as SeparableGenerator
 from darwin_core.synthesis.generators import Situation as Situation
 from darwin_core.synthesis.generators import UniformGenerator as UniformGenerator
 from darwin_core.synthesis.generators import generator_named as generator_named

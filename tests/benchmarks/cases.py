@@ -69,7 +69,10 @@ CASES = (
             f"gtsrb_{network}",
             _signs(network),
             # One offspring, straight to the ceiling: two shared cores have no time for a wider search over pictures.
-            ("--feature", "image", "--require", "macs<=1e7", "--generations", "1", "--offspring", "1"),
+            (
+                *("--feature", "image", "--require", "macs<=1e7", "--generator", "separable"),
+                *("--generations", "1", "--offspring", "1", "--seconds", "480"),
+            ),
             label="label",
         )
         for network in ("vgg", "resnet", "inception")

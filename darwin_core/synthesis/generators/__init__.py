@@ -7,4 +7,5 @@ from darwin_core.synthesis.generators.importance import ImportanceGenerator as I
 from darwin_core.synthesis.generators.random import RandomGenerator as RandomGenerator
 from darwin_core.synthesis.generators.registry import generator_named as generator_named
 from darwin_core.synthesis.generators.registry import register_generator as register_generator
+from darwin_core.synthesis.generators.separable import SeparableGenerator as SeparableGenerator
 from darwin_core.synthesis.generators.uniform import UniformGenerator as UniformGenerator

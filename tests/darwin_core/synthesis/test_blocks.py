@@ -15,7 +15,14 @@ from darwin_core.contracts import BlockOperator, Genome, GroupInsight, Insights,
 from darwin_core.dependency import analyse
 from darwin_core.errors import RequestError
 from darwin_core.networks import load_network, measure_cost
-from darwin_core.synthesis import BlocksGenerator, Generator, Situation, UniformGenerator, generator_named
+from darwin_core.synthesis import (
+    BlocksGenerator,
+    Generator,
+    SeparableGenerator,
+    Situation,
+    UniformGenerator,
+    generator_named,
+)
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.inheritance import cut, inherit
@@ -153,6 +160,18 @@ def test_blocks_that_matter_less_for_what_they_cost_are_rewritten_more_often(net
     assert count(guarded) < count(given)
 
 
+def test_every_convolution_that_costs_much_is_split(network: keras.Model) -> None:
+    given = situation(network)
+    genome = SeparableGenerator().propose(given, np.random.default_rng(0))
+    offered = {offer.layer for offer in given.offers.blocks if offer.operator is BlockOperator.DEPTHWISE_SEPARABLE}
+    assert genome.blocks.keys() <= offered
+    assert set(genome.blocks.values()) == {BlockOperator.DEPTHWISE_SEPARABLE}
+    assert given.drafts is not None
+    assert given.allocator.on(given.drafts.of(genome).graph).size(genome.widths) <= 0.1
+    child = SeparableGenerator().propose(situation(cut(given.drafts.of(genome), genome)), np.random.default_rng(0))
+    assert not child.blocks, "what is split already is not split again"
+
+
 def test_without_drafts_the_generator_of_blocks_is_that_of_widths(network: keras.Model) -> None:
     given = situation(network)
     bare = Situation(given.allocator, given.insights, given.target)
@@ -162,11 +181,11 @@ def test_without_drafts_the_generator_of_blocks_is_that_of_widths(network: keras
 
 
 def test_generators_are_found_by_name() -> None:
-    for name in ("importance", "uniform", "random", "blocks"):
+    for name in ("importance", "uniform", "random", "blocks", "separable"):
         found = generator_named(name)
         assert isinstance(found, Generator)
         assert found.name == name
-    with pytest.raises(RequestError, match=r"'nobody'.*blocks, importance, random, uniform"):
+    with pytest.raises(RequestError, match=r"'nobody'.*blocks, importance, random, separable, uniform"):
         generator_named("nobody")
 
 
