@@ -162,9 +162,9 @@ def compact(
         line, origin = parse_run(from_run, output)
         with _option_errors():
             point = Pick(run_id=origin, candidate_id=pick)
-        _run(
-            picking_config(line, point, storage), run_id or f"{origin[:100]}-{pick[:20]}", quiet=quiet, as_json=as_json
-        )
+        config = picking_config(line, point, storage)
+        config = config.model_copy(update={"exports": tuple(export)}) if export else config
+        _run(config, run_id or f"{origin[:100]}-{pick[:20]}", quiet=quiet, as_json=as_json)
         return
     assert reference is not None and train is not None and label is not None and output is not None
     with _option_errors():

@@ -11,7 +11,7 @@ from darwin_core.errors import RequestError
 _RUNS = "/runs/"
 _NEEDED = ("reference", "train", "label", "output")
 _WITH_PICK = frozenset(
-    {"output", "run_id", "from_run", "pick", "quiet", "as_json"}
+    {"output", "run_id", "from_run", "pick", "export", "quiet", "as_json"}
     | {"endpoint_url", "region", "path_style", "ca_bundle", "sse_kms_key_id"}
 )
 

@@ -133,9 +133,11 @@ def test_a_person_picks_another_point_and_the_run_goes_on_from_it(
     place = output / "runs" / "first"
     front = ParetoFront.from_json(darwin("front", place, "--json").stdout)
     wanted = front.points[-1]
-    result = darwin("compact", "--from", place, "--pick", wanted.candidate_id, "--json")
+    command = ("compact", "--from", place, "--pick", wanted.candidate_id, "--export", "litert-float16")
+    result = darwin(*command, "--json")
     assert result.returncode == 0, result.stderr
     summary = CompactionSummary.from_json(result.stdout)
+    assert [(item.file, item.problem) for item in summary.exports] == [("float16.tflite", None)]
     origin = Pick(run_id="first", candidate_id=wanted.candidate_id)
     assert (summary.run_id, summary.origin, first.origin) == (f"first-{wanted.candidate_id}", origin, None)
     assert summary.candidate.parameters == wanted.cost.parameters
@@ -145,7 +147,7 @@ def test_a_person_picks_another_point_and_the_run_goes_on_from_it(
     ]
     assert summary.paths["snapshot"] == first.paths["snapshot"]
     assert f"A person picked this network: {origin}." in Path(summary.paths["report"]).read_text()
-    again = darwin("compact", "--from", place, "--pick", wanted.candidate_id)
+    again = darwin(*command)
     assert again.returncode == 0, again.stderr
     assert "already done" in again.stderr
     assert f"Picked by a person: {origin}" in again.stdout
