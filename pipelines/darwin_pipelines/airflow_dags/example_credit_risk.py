@@ -35,6 +35,7 @@ CREDIT_RISK = {
         "pr_auc_margin": 0.02,
         "recall_margin": 0.02,
         "accuracy_margin": 0.02,
+        "alert_rate_change": 0.10,
         "calibration_rise": 0.02,
     },
     "title": "Credit default: compaction report",
