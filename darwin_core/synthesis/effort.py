@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from darwin_core.contracts import NetworkCost, SearchBudget
+from darwin_core.contracts import CandidateStage, NetworkCost, SearchBudget
 
 SEARCH_SHARE = 0.45
 FINISH_SHARE = 0.72
@@ -119,9 +119,9 @@ class Effort:
         share: float = (seen / (seen + self.finish_samples(cost, 1))) ** exponent
         return share
 
-    def out_of_time(self) -> bool:
-        """Whether the budget's seconds are used up, so that the stint in progress should end."""
-        return self._clock.left() <= 0
+    def out_of_time(self, stage: CandidateStage) -> bool:
+        """Whether the seconds for a stage are used up, so that the stint in progress should end."""
+        return self._clock.left(SEARCH_SHARE if stage is CandidateStage.RACED else 1.0) <= 0
 
     def observe(self, cost: NetworkCost, samples: int, seconds: float) -> None:
         """Learn the machine's speed from a stint."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Nursery:
         if entry is None or not path.exists():
             started = time.monotonic()
             network = build()
-            trained = self._train(network, key, self._planned(key, stint.samples), pace)
+            trained = self._train(network, key, self._planned(key, stint.samples), stint.stage, pace)
             if stint.stage is CandidateStage.FINISHED:
                 self._settler.settle(network)
             save_network(network, path)
@@ -166,12 +167,13 @@ class Nursery:
             self._journal.append(f"{key}/plan", planned)
         return int(planned["samples"])
 
-    def _train(self, network: keras.Model, key: str, samples: int, pace: Pace) -> int:
+    def _train(self, network: keras.Model, key: str, samples: int, stage: CandidateStage, pace: Pace) -> int:
         checkpoint = self._folder / f"{key}.checkpoint.npz"
         seed = stable_seed(self._seed, key)
         plan = self._plan(samples)
+        out_of_time = partial(self._effort.out_of_time, stage)
         outcome = self._distiller.train(
-            network, plan, seed=seed, checkpoint=checkpoint, tracker=pace, out_of_time=self._effort.out_of_time
+            network, plan, seed=seed, checkpoint=checkpoint, tracker=pace, out_of_time=out_of_time
         )
         checkpoint.unlink(missing_ok=True)
         return outcome.samples

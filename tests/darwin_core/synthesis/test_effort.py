@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from darwin_core.contracts import NetworkCost, SearchBudget
+from darwin_core.contracts import CandidateStage, NetworkCost, SearchBudget
 from darwin_core.synthesis.effort import Clock, Effort, Outlook
 
 
@@ -43,6 +43,13 @@ def test_seconds_of_killed_attempts_count() -> None:
     assert clock.left() == pytest.approx(10.0, abs=0.5)
     assert clock.left(0.5) < 0
     assert Clock(None, used=90.0).left() == float("inf")
+
+
+def test_races_end_when_their_share_of_the_seconds_is_used() -> None:
+    found = effort(Clock(100.0, used=60.0))
+    assert found.out_of_time(CandidateStage.RACED)
+    assert not found.out_of_time(CandidateStage.FINISHED)
+    assert not effort().out_of_time(CandidateStage.RACED)
 
 
 def test_a_network_gets_some_rows_even_when_time_is_up() -> None:
