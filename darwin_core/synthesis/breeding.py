@@ -96,6 +96,9 @@ class Breeder:
         graph = analyse(network)
         drafts = Drafts(network, graph, self._probings.of(parent, graph))
         births = self._births(generation, parent, graph, drafts, sizes)
+        if self._effort.wants_speed and births:
+            first = births[0]
+            self._nursery.measure_speed(cut(drafts.of(first.genome), first.genome), first.cost)
         stints = {birth.candidate_id: self._stints(outlook, birth.cost, len(births)) for birth in births}
         pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []

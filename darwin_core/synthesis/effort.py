@@ -110,6 +110,11 @@ class Effort:
         wanted = self._budget.final_samples or _FINISH_RACES * self._race_by_data(cost)
         return self._affordable(wanted, cost, self._clock.left(FINISH_SHARE) / max(finishes_left, 1))
 
+    @property
+    def wants_speed(self) -> bool:
+        """Whether rows are to be planned by seconds, and nothing is known of the machine's speed yet."""
+        return self._clock.limited and self._speed is None
+
     def remaining_share(self, cost: NetworkCost, seen: int) -> float:
         """The share of a disadvantage that is expected to be left after the long finish of a network.
 

@@ -87,6 +87,16 @@ class Nursery:
         self._plan, self._effort, self._settler, self._seed = plan, effort, settler, seed
         folder.mkdir(parents=True, exist_ok=True)
 
+    def measure_speed(self, network: keras.Model, cost: NetworkCost) -> None:
+        """Learn the machine's speed from a few steps of a network that is thrown away.
+
+        Args:
+            network: Trained in place.
+            cost: What it costs.
+        """
+        rows, seconds = self._distiller.trial(network, self._plan(1))
+        self._effort.observe(cost, rows, seconds)
+
     def raise_offspring(self, birth: Birth, inherit: Callable[[], keras.Model], stint: Stint, pace: Pace) -> Candidate:
         """Build an offspring, train it for its first stint and judge it.
 

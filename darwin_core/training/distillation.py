@@ -30,6 +30,7 @@ _CHUNK_ROWS = 16_384
 _CHUNK_BYTES = 48 << 20
 _CHECKPOINT_SECONDS = 20.0
 _RECALIBRATION_ROWS = 4096
+_TRIAL_STEPS = 16
 _RECALIBRATION_BATCH = 256
 
 
@@ -120,24 +121,45 @@ class Distiller:
         optimizer = _optimizer(plan)
         optimizer.build(network.trainable_variables)
         losses = (self._labels, distillation_losses(self._kind, plan.temperature))
-        step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
+        with without_dropout(network):
+            step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
         state = _distinct([*network.variables, *optimizer.variables])
         done = load_checkpoint(checkpoint, state) if checkpoint else 0
         if tracker and done:
             tracker.advance(done * plan.batch_size, "resumed")
         saved, chunk = time.monotonic(), self._chunk_steps(plan)
-        with without_dropout(network):
-            while done < plan.steps and not (done and out_of_time()):
-                steps = min(chunk, plan.steps - done)
-                step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), tf.constant(steps))
-                done += steps
-                if tracker:
-                    tracker.advance(steps * plan.batch_size)
-                if checkpoint and done < plan.steps and time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                    save_checkpoint(checkpoint, done, state)
-                    saved = time.monotonic()
+        while done < plan.steps and not (done and out_of_time()):
+            steps = min(chunk, plan.steps - done)
+            step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), tf.constant(steps))
+            done += steps
+            if tracker:
+                tracker.advance(steps * plan.batch_size)
+            if checkpoint and done < plan.steps and time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                save_checkpoint(checkpoint, done, state)
+                saved = time.monotonic()
         self.recalibrate(network)
         return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
+
+    def trial(self, network: keras.Model, plan: TrainingPlan) -> tuple[int, float]:
+        """How long a few steps take once everything is built.
+
+        Args:
+            network: Changed in place.
+            plan: How it would be trained.
+
+        Returns:
+            Rows, and the seconds that they took.
+        """
+        optimizer = _optimizer(plan)
+        optimizer.build(network.trainable_variables)
+        losses = (self._labels, distillation_losses(self._kind, plan.temperature))
+        rows = self._tensors(0, _TRIAL_STEPS * plan.batch_size, seed=0)
+        with without_dropout(network):
+            step = _step_function(network, optimizer, plan, losses, _signature(rows))
+        step(*rows, tf.constant(1))
+        started = time.monotonic()
+        step(*rows, tf.constant(_TRIAL_STEPS))
+        return _TRIAL_STEPS * plan.batch_size, time.monotonic() - started
 
     def recalibrate(self, network: keras.Model) -> None:
         """Measure the network's batch-norm statistics on training rows."""

@@ -55,6 +55,23 @@ def test_it_learns_the_task_and_keeps_dropout_for_the_next_retrain(student: kera
     assert student.get_layer("dropout_1").rate == pytest.approx(0.1)
 
 
+def test_dropout_plays_no_part_in_training(data: DistillationData) -> None:
+    plan = dataclasses.replace(PLAN, samples=2_000)
+    plain, dropping = newborn(), newborn()
+    dropping.set_weights(plain.get_weights())
+    dropping.get_layer("dropout_1").rate = 0.9
+    for network in (plain, dropping):
+        Distiller(BINARY, data).train(network, plan, seed=0)
+    np.testing.assert_array_equal(weights(plain), weights(dropping))
+
+
+def test_a_trial_tells_how_long_steps_take(data: DistillationData) -> None:
+    rows, seconds = Distiller(BINARY, data).trial(newborn(), PLAN)
+    assert rows % PLAN.batch_size == 0
+    assert rows > 0
+    assert seconds > 0
+
+
 class Killer(Tracker):
     """Interrupts training after some progress reports."""
 
