@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from support import tiny
 
+from darwin_core.arrays import Arrays
 from darwin_core.contracts import ExportFormat
-from darwin_core.exports.base import Arrays, Exporter
+from darwin_core.exports.base import Exporter
 from darwin_core.exports.core import NumericCore, numeric_core
 from darwin_core.exports.registry import EXPORTERS
 from darwin_core.networks import Predictor
@@ -116,8 +117,8 @@ def test_a_torch_program_needs_no_keras(network: tuple[NumericCore, Arrays, np.n
     import subprocess
     import sys
 
+    from darwin_core.arrays import save_arrays
     from darwin_core.exports.exporting import convert
-    from darwin_core.exports.processes import save_arrays
 
     exporter, (core, fed, expected) = installed(ExportFormat.TORCH), network
     path = tmp_path / exporter.file
