@@ -48,13 +48,14 @@ def demo_config(
     # The margins are the demo's, no recommendation. About 7,500 test rows with 1,650 defaults put the one-sided 95 %
     # bounds of PR-AUC and recall some half a point from the estimate, so the defaults of half a point would mostly end
     # in INSUFFICIENT_EVIDENCE even for an equal network. The same holds for the alert rate, whose bounds are some 2.5 %
-    # from the estimate. With more rows, keep GateConfig's defaults.
+    # from the estimate, and for the alerts in common, with 2 %. With more rows, keep GateConfig's defaults.
     gate = GateConfig(
         alert_budget=0.10,
         accuracy_margin=0.02,
         pr_auc_margin=0.02,
         recall_margin=0.02,
         alert_rate_change=0.10,
+        alert_overlap=0.80,
         calibration_rise=0.02,
     )
     return CompactionConfig(

@@ -36,6 +36,7 @@ CREDIT_RISK = {
         "recall_margin": 0.02,
         "accuracy_margin": 0.02,
         "alert_rate_change": 0.10,
+        "alert_overlap": 0.80,
         "calibration_rise": 0.02,
     },
     "title": "Credit default: compaction report",
