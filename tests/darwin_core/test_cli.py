@@ -189,7 +189,9 @@ def test_rollback_moves_the_pointer_back(table: dict[str, Path], finished: tuple
         assert "Error" in result.stderr
     else:
         assert darwin("rollback", output).returncode == 0
-        assert json.loads((output / "pointers" / "champion.json").read_text())["version"] == first.version
+        before = json.loads((output / "pointers" / "champion.json").read_text())["version"]
+        assert before != champion
+        assert int(before.partition("-")[0]) < int(champion.partition("-")[0])
 
 
 def test_run_step_saves_what_an_orchestrator_asks_for(
