@@ -18,8 +18,8 @@ _WORTH_REWRITING = 0.01
 class SeparableGenerator(Generator):
     """Splits every convolution that costs much into a depthwise and a pointwise one, then allocates widths.
 
-    What is saved goes into channels: at equal MACs the network is about twice as wide as a plainly narrowed one. This
-    is the design of MobileNet (Howard et al., arXiv 1704.04861), with weights inherited from the reference.
+    What is saved goes into channels. This is the design of MobileNet (Howard et al., arXiv 1704.04861), with weights
+    inherited from the reference.
 
     Args:
         widths: Allocates widths; None: by importance.
