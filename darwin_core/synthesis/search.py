@@ -25,6 +25,7 @@ from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Breeder, Frame
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import choose
+from darwin_core.synthesis.columns import ColumnSelector
 from darwin_core.synthesis.effort import Clock, Effort
 from darwin_core.synthesis.examiner import Examiner
 from darwin_core.synthesis.finishing import finish, finish_one, uniform_control
@@ -43,6 +44,7 @@ from darwin_core.synthesis.requirements import complete_requirements
 from darwin_core.synthesis.settling import Settler
 from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
+from darwin_core.synthesis.thinning import Thinning
 from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
 
 REFERENCE_ID = "reference"
@@ -96,15 +98,18 @@ class Search:
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
         frame = self._frame(judge, insights, reference)
-        breeder = Breeder(aim.generator, probings, nursery, effort, frame, seed=aim.seed)
+        selector = ColumnSelector(judge, self._train.split, self._validation.split)
+        breeder = Breeder(aim.generator, probings, selector, nursery, effort, frame, seed=aim.seed)
         loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, effort, self._clock, self._journal)
+        thinning = Thinning(breeder, len(self._network.inputs), aim.budget, self._clock, self._journal)
         with self._reporter.track("Synthesis") as tracker:
             pace = Pace(tracker, 2 * effort.finish_samples(self._cost, 1))
             with self._timed("generations"):
-                candidates = loop.run(reference, pace)
+                candidates = thinning.run(loop.run(reference, pace), pace)
             with self._timed("finish"):
                 candidates = finish(candidates, nursery, effort, pace)
             chosen = choose(candidates)
+            frame = replace(frame, dropped_inputs=chosen.record.genome.dropped_inputs)
             with self._timed("control"):
                 control = uniform_control(chosen, reference, frame, nursery, pace)
         record = record_search(aim, self._reference.kind.task, reference, candidates, [control], chosen, self._seconds)
