@@ -1,8 +1,8 @@
 """Which columns of a table a network can do without, seen from its training rows and its answers; nothing is trained.
 
 Two kinds are found. *Silent* columns say nothing that the others do not say: they never change, or they repeat another
-column value by value. *Spare* columns say something that the network hardly listens to: with every value replaced by the
-column's usual one it stays as good as is required.
+column value by value. *Spare* columns say something that the network hardly listens to: with every value replaced by
+the column's usual one it stays as good as is required.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def _blocks(values: Array) -> Iterable[Array]:
 
 def _same(one: Array, other: Array) -> bool:
     """Whether all values are equal, a missing one to another; ``one`` may be a single row."""
-    missing = (one != one) & (other != other)  # noqa: PLR0124  (true of NaN alone)
+    missing = (one != one) & (other != other)  # true of NaN alone
     return bool(np.all((one == other) | missing))
 
 
