@@ -90,3 +90,4 @@ from darwin_core.contracts.synthesis import Pick as Pick
 from darwin_core.contracts.synthesis import QualityMetrics as QualityMetrics
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord
+from darwin_core.contracts.synthesis import TrimmedTable as TrimmedTable

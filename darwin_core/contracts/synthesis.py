@@ -135,6 +135,14 @@ class ControlRecord(Contract):
     record: CandidateRecord
 
 
+class TrimmedTable(Contract):
+    """A lookup table that became smaller before the search: what it lost is read as an unknown value."""
+
+    layer: str
+    entries_before: int = Field(ge=1)
+    entries_after: int = Field(ge=1)
+
+
 class Pick(Contract):
     """A point of an earlier run's Pareto front that a person chose."""
 
@@ -167,6 +175,7 @@ class SearchRecord(Document):
     seconds: dict[str, float] = Field(default_factory=dict, description="phase -> seconds")
     reason: str = Field(description="why this candidate, as a sentence")
     exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
+    tables: tuple[TrimmedTable, ...] = Field(default=(), description="lookup tables that every candidate has smaller")
 
 
 class ParetoFront(Document):

@@ -82,6 +82,7 @@ class Breeder:
         sizes: Sequence[float],
         promising: Sequence[Candidate],
         pace: Pace,
+        history: Sequence[Candidate] = (),
     ) -> list[Candidate]:
         """One generation.
 
@@ -92,6 +93,7 @@ class Breeder:
             sizes: Relative size of each offspring.
             promising: Networks that promise to keep the quality.
             pace: Advances by rows.
+            history: The reference and all candidates before, from which a generator may learn.
 
         Returns:
             The offspring after their race.
@@ -99,7 +101,7 @@ class Breeder:
         network = load_network(parent.path)
         graph = analyse(network)
         drafts = Drafts(network, graph, self._probings.of(parent, graph))
-        births = self._births(generation, parent, graph, drafts, sizes)
+        births = self._births(generation, parent, graph, drafts, sizes, history)
         return self._race(generation, outlook, drafts, births, promising, pace)
 
     def thin(
@@ -180,6 +182,7 @@ class Breeder:
         graph: DependencyGraph,
         drafts: Drafts,
         sizes: Sequence[float],
+        history: Sequence[Candidate],
     ) -> list[Birth]:
         rng = np.random.default_rng(stable_seed(self._seed, "generation", generation))
         present = tuple(name for name in self._frame.dropped_inputs if name in graph.wiring.inputs)
@@ -194,6 +197,7 @@ class Breeder:
             parent.record.genome.blocks,
             parent.record.genome.early_downsampling,
             drafts,
+            tuple(item.record for item in history),
         )
         births: list[Birth] = []
         seen: set[str] = set()

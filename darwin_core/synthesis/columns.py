@@ -16,17 +16,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from darwin_core.contracts import QualityMetrics
 from darwin_core.data import MappedSplit
 from darwin_core.data.permutation import Permutation
 from darwin_core.dependency import DependencyGraph
 from darwin_core.synthesis.examiner import predict_split
-from darwin_core.synthesis.judgement import Judge
+from darwin_core.synthesis.judgement import Judge, exaggerated
 
 _SAMPLE = 4096
 _BLOCK = 65_536
-_MARGIN = 2.0
-"""A loss of quality counts this many times while spare columns are looked for: the offspring need room, too."""
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +105,7 @@ class ColumnSelector:
             middle = (few + most + 1) // 2
             blind = _with(self._validation, {name: usual[name] for name in (*gone, *ranked[:middle])})
             quality = self._judge.quality(predict_split(network, blind))
-            if self._judge.indicator.shortfall(None, _exaggerated(whole, quality)) <= 0.0:
+            if self._judge.indicator.shortfall(None, exaggerated(whole, quality)) <= 0.0:
                 few = middle
             else:
                 most = middle - 1
@@ -124,15 +121,6 @@ def _fitting(graph: DependencyGraph, gone: Sequence[str], ranked: Sequence[str])
         if graph.can_drop([*gone, *found, name]):
             found.append(name)
     return found
-
-
-def _exaggerated(whole: QualityMetrics, blind: QualityMetrics) -> QualityMetrics:
-    moved = {
-        name: own + _MARGIN * (value - own)
-        for (name, own), (_, value) in zip(whole, blind, strict=True)
-        if own is not None and value is not None
-    }
-    return blind.model_copy(update=moved)
 
 
 def _with(split: MappedSplit, values: Mapping[str, Array]) -> MappedSplit:

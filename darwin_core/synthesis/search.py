@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, HeadKind, Insights, Latency
+from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, HeadKind, Insights, Latency, TrimmedTable
 from darwin_core.dependency import analyse
-from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency
+from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency, save_network
 from darwin_core.progress import Reporter
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Breeder, Frame
@@ -45,6 +45,7 @@ from darwin_core.synthesis.settling import Settler
 from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.synthesis.thinning import Thinning
+from darwin_core.synthesis.trimming import TableTrimmer
 from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
 
 REFERENCE_ID = "reference"
@@ -94,6 +95,7 @@ class Search:
         """Search, finish, choose, and hold the choice against the control."""
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
+        reference, tables = self._trimmed(reference, judge)
         probings = Probings(self._inquisitor(), self._workdir / "insights")
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
@@ -112,7 +114,9 @@ class Search:
             frame = replace(frame, dropped_inputs=chosen.record.genome.dropped_inputs)
             with self._timed("control"):
                 control = uniform_control(chosen, reference, frame, nursery, pace)
-        record = record_search(aim, self._reference.kind.task, reference, candidates, [control], chosen, self._seconds)
+        whole = replace(reference, path=self._reference.path)
+        record = record_search(aim, self._reference.kind.task, whole, candidates, [control], chosen, self._seconds)
+        record = record.model_copy(update={"tables": tables})
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
@@ -120,6 +124,7 @@ class Search:
         """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
+        reference, tables = self._trimmed(reference, judge)
         candidates = point.population(self._cost)
         place = [item.candidate_id for item in candidates].index(point.pick.candidate_id)
         picked = candidates[place]
@@ -136,7 +141,9 @@ class Search:
         before, now = point.search.seconds, self._seconds
         seconds = {phase: before.get(phase, 0.0) + now.get(phase, 0.0) for phase in before | now}
         task = self._reference.kind.task
-        record = record_search(aim, task, reference, candidates, [control], chosen, seconds, point)
+        whole = replace(reference, path=self._reference.path)
+        record = record_search(aim, task, whole, candidates, [control], chosen, seconds, point)
+        record = record.model_copy(update={"tables": tables})
         by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
@@ -223,6 +230,23 @@ class Search:
         )
         shortfalls = (found.shortfall, found.cautious_shortfall, found.expected_shortfall)
         return Candidate(record, self._reference.path, 1.0, *shortfalls, lineage_samples=0)
+
+    def _trimmed(self, reference: Candidate, judge: Judge) -> tuple[Candidate, tuple[TrimmedTable, ...]]:
+        """The reference with smaller lookup tables, from which offspring inherit; how its outputs are read stays."""
+        path, entry = self._workdir / "trimmed.keras", self._journal.get("tables")
+        if entry is None or (entry["tables"] and not path.exists()):
+            with self._timed("tables"):
+                network, found = TableTrimmer(judge, self._train.split, self._validation.split).trim(self._network)
+            if found:
+                save_network(network, path)
+            entry = {"tables": [item.model_dump(mode="json") for item in found]}
+            self._journal.append("tables", entry)
+        tables = tuple(TrimmedTable.model_validate(item) for item in entry["tables"])
+        if not tables:
+            return reference, ()
+        self._network = load_network(path)
+        self._graph = analyse(self._network)
+        return replace(reference, path=path), tables
 
     def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:
         """Head, inputs and ceilings. A bound on latency becomes one on MACs in proportion to the reference's."""
