@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from support.learning import BINARY, as_split
 
-from darwin_core.contracts import Requirement
+from darwin_core.contracts import Requirement, SearchBudget, SearchRecord
 from darwin_core.data import MappedSplit
-from darwin_core.networks import Predictor, measure_cost
-from darwin_core.synthesis import performance_function
+from darwin_core.networks import Predictor, load_network, measure_cost, save_network
+from darwin_core.progress import Reporter
+from darwin_core.synthesis import Aim, Part, Reference, Search, performance_function
 from darwin_core.synthesis.judgement import Judge, ValidationRows
 from darwin_core.synthesis.trimming import TableTrimmer
+from darwin_core.training import prepare_runtime
 
 WORDS = [f"shop {number}" for number in range(40)]
 COMMON = 8
@@ -80,3 +85,35 @@ def test_out_of_reach_nothing_goes_but_what_has_no_effect(reference: keras.Model
     assert left == len(WORDS) - 6
     everything = {"shop": np.asarray([*WORDS, "another"], "S")[:, None]}
     np.testing.assert_array_equal(Predictor(small)(everything), Predictor(alike)(everything))
+
+
+def test_offspring_inherit_the_smaller_tables_and_the_record_says_so(reference: keras.Model, tmp_path: Path) -> None:
+    prepare_runtime(0)
+    path = tmp_path / "reference.keras"
+    save_network(reference, path)
+    search = Search(
+        Reference(
+            path,
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            BINARY,
+            keras.losses.BinaryCrossentropy(),
+            {"shop": ("shop",)},
+        ),
+        Part(sales(2_000, seed=0), "a" * 64),
+        Part(sales(1_500, seed=1), "b" * 64),
+        Aim(
+            (Requirement.parse("accuracy_drop<=0.03"),),
+            SearchBudget(generations=1, offspring=1, generation_samples=2_000, final_samples=2_000),
+        ),
+        workdir=tmp_path / "work",
+        cache_dir=tmp_path / "cache",
+        reporter=Reporter(),
+    )
+    found = search.run()
+    (table,) = found.record.tables
+    assert (table.layer, table.entries_before) == ("lookup", 40)
+    chosen = load_network(found.chosen.path)
+    assert chosen.get_layer("vectors").input_dim == table.entries_after + 1 < 30
+    assert found.record.reference.cost == measure_cost(reference)
+    assert sum(item.parameters for item in found.record.reference_layers) == measure_cost(reference).parameters
+    assert SearchRecord.from_json(found.record.to_json()) == found.record
