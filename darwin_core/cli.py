@@ -129,7 +129,10 @@ def compact(
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
     generator: Annotated[
-        str, typer.Option(help="What proposes networks: importance (widths), separable or blocks (layers, too).")
+        str,
+        typer.Option(
+            help="What proposes networks: importance, learned (from races), separable or blocks (layers, too)."
+        ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,

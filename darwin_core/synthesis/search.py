@@ -10,7 +10,6 @@ Where a person picked a point of an earlier front, only the last line of this ta
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +32,7 @@ from darwin_core.synthesis.inputs import inputs_to_drop
 from darwin_core.synthesis.inquisitor import Inquisitor
 from darwin_core.synthesis.journal import Journal
 from darwin_core.synthesis.judgement import Judge, ValidationRows
+from darwin_core.synthesis.latency import LatencyCalibration
 from darwin_core.synthesis.loop import GenerationLoop
 from darwin_core.synthesis.nursery import Nursery
 from darwin_core.synthesis.pace import Pace
@@ -249,18 +249,17 @@ class Search:
         return replace(reference, path=path), tables
 
     def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:
-        """Head, inputs and ceilings. A bound on latency becomes one on MACs in proportion to the reference's."""
+        """Head, inputs and ceilings. A bound on latency becomes one on MACs."""
         pooled = HeadKind.GLOBAL_POOLING in self._graph.heads
         limits = judge.indicator.limits()
-        share = judge.indicator.latency_share(reference.record.cost)
-        if share < 1.0:
-            limits = replace(limits, macs=min(limits.macs, math.floor(share * self._cost.macs)))
-        return Frame(
-            reference_cost=self._cost,
-            limits=limits,
-            head=HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP,
-            dropped_inputs=inputs_to_drop(self._graph, insights.input_use, limits.input_features),
-        )
+        head = HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP
+        dropped = inputs_to_drop(self._graph, insights.input_use, limits.input_features)
+        if judge.indicator.needs_latency:
+            calibration = LatencyCalibration(judge.indicator, self._latency(), self._workdir, self._journal)
+            with self._timed("latency"):
+                macs = calibration.most_macs(self._graph, reference.record.cost, head, dropped)
+            limits = replace(limits, macs=min(limits.macs, macs))
+        return Frame(self._cost, limits, head, dropped)
 
     def _schedule(self, frame: Frame) -> SizeSchedule:
         ceiling = 1.0

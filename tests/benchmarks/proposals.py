@@ -28,8 +28,14 @@ from darwin_core.data import MappedSplit
 from darwin_core.dependency import analyse
 from darwin_core.networks import Predictor, measure_cost
 from darwin_core.progress import Reporter
-from darwin_core.synthesis import Generator, ImportanceGenerator, LearnedGenerator, RandomGenerator, Situation
-from darwin_core.synthesis import performance_function
+from darwin_core.synthesis import (
+    Generator,
+    ImportanceGenerator,
+    LearnedGenerator,
+    RandomGenerator,
+    Situation,
+    performance_function,
+)
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.examiner import predict_split
@@ -190,14 +196,14 @@ def main() -> None:
         known = json.loads(target.read_text())
         results["seeds"] = known["seeds"] if known["command"] == command else {}
     for seed in args.seed or (0, 1, 2):
-        if str(seed) in results["seeds"]:
-            continue
-        bench = Bench(args.data, seed)
-        found = {
-            name: bench.losses(generator, args.generations, args.offspring) for name, generator in STRATEGIES.items()
-        }
-        results["seeds"][str(seed)] = found
-        target.write_text(json.dumps(results, indent=1))
+        found = results["seeds"].setdefault(str(seed), {})
+        missing = [name for name in STRATEGIES if name not in found]
+        bench = Bench(args.data, seed) if missing else None
+        for name in missing:
+            assert bench is not None
+            found[name] = bench.losses(STRATEGIES[name], args.generations, args.offspring)
+            target.write_text(json.dumps(results, indent=1))
+            print(seed, name, found[name], flush=True)
         (Path(__file__).parent / "PROPOSALS.md").write_text(render(results))
 
 

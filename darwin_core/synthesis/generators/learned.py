@@ -19,6 +19,10 @@ from darwin_core.synthesis.generators.registry import register_generator
 Floats = npt.NDArray[np.float64]
 
 _ELITE_SHARE = 0.5
+_MEMORY = 0.7
+"""How much less an example counts with every generation that passes."""
+_SAME_SIZE = 0.05
+"""Variance of the logarithm of sizes below which nothing is put down to size."""
 _SMALLEST_SPREAD = 0.05
 _WORTH_REWRITING = 0.01
 _PLAIN = 0.6
@@ -28,7 +32,7 @@ _EVERYWHERE = (BlockOperator.DEPTHWISE_SEPARABLE, BlockOperator.LOW_RANK, BlockO
 
 @dataclass(frozen=True)
 class _Lesson:
-    """A judged candidate: its design, its parent's, and how much it is worth as an example; worths sum to 1."""
+    """A judged candidate: its design, its parent's, and how many candidates it stands for as an example."""
 
     genome: Genome
     parent: Genome | None
@@ -40,12 +44,13 @@ class LearnedGenerator(Generator):
     """Starts from importance and moves towards what did well for its size.
 
     A width profile is x_g = log(w_g / W_g), w_g channels of group g where the reference has W_g, less its mean over
-    groups, so that it says nothing about size. Profiles are drawn from independent normal distributions. With n judged
-    candidates of weights v_i, positive for the better half and falling with the rank (Hansen, "The CMA evolution
-    strategy", arXiv 1604.00772), and a prior worth k candidates with mean m0 (claims by importance) and spread s0,
+    groups, so that it says nothing about size. Profiles are drawn from independent normal distributions. Of the judged
+    candidates, the better half are examples; their weights v_i fall with the rank (Hansen, "The CMA evolution
+    strategy", arXiv 1604.00772) and with age, and sum to the number n of candidates, older ones counting less. With a prior worth
+    k candidates of mean m0 (claims by importance) and spread s0,
 
-        mean   = (k m0 + n sum v_i x_i) / (k + n)
-        spread^2 = (k s0^2 + n sum v_i (x_i - mean)^2) / (k + n)
+        mean   = (k m0 + sum v_i x_i) / (k + n)
+        spread^2 = (k s0^2 + sum v_i (x_i - mean)^2) / (k + n)
 
     as in the cross-entropy method (Rubinstein, 1999) with a conjugate prior, since a search judges dozens of networks
     and not thousands. Rank is by quality, after what size and generation explain is taken out by least squares. Which
@@ -61,7 +66,7 @@ class LearnedGenerator(Generator):
 
     name = "learned"
 
-    def __init__(self, prior: float = 4.0, spread: float = 0.4, *, rewrites: bool = True) -> None:
+    def __init__(self, prior: float = 2.0, spread: float = 0.5, *, rewrites: bool = True) -> None:
         self._prior, self._spread, self._rewrites = prior, spread, rewrites
         self._start = ImportanceGenerator(spread=0.0)
 
@@ -94,14 +99,14 @@ class LearnedGenerator(Generator):
         spread = np.full(len(names), self._spread)
         if not lessons:
             return start, spread
-        worth = np.asarray([lesson.worth for lesson in lessons]) / sum(lesson.worth for lesson in lessons)
+        worth = np.asarray([lesson.worth for lesson in lessons])
         profiles = np.asarray(
             [[np.log(lesson.genome.widths[name] / full.get(name, 1)) for name in names] for lesson in lessons]
         )
         profiles -= profiles.mean(axis=1, keepdims=True)
-        count = len(lessons) / _ELITE_SHARE
-        mean = (self._prior * start + count * worth @ profiles) / (self._prior + count)
-        variance = (self._prior * self._spread**2 + count * worth @ (profiles - mean) ** 2) / (self._prior + count)
+        known = self._prior + worth.sum()
+        mean = (self._prior * start + worth @ profiles) / known
+        variance = (self._prior * self._spread**2 + worth @ (profiles - mean) ** 2) / known
         return mean, np.maximum(np.sqrt(variance), _SMALLEST_SPREAD)
 
     def _plan(self, situation: Situation, rng: np.random.Generator) -> dict[str, BlockOperator]:
@@ -114,10 +119,9 @@ class LearnedGenerator(Generator):
         chances = self._prior * np.asarray(
             [_PLAIN if plan is BlockOperator.KEEP else (1.0 - _PLAIN) / max(len(plans) - 1, 1) for plan in plans]
         )
-        lessons = _lessons(situation.history)
-        for lesson in lessons:
+        for lesson in _lessons(situation.history):
             applied = _applied(lesson)
-            chances += lesson.worth * len(lessons) / _ELITE_SHARE * np.asarray([plan is applied for plan in plans])
+            chances += lesson.worth * np.asarray([plan is applied for plan in plans])
         return list(plans.values())[int(rng.choice(len(plans), p=chances / chances.sum()))]
 
 
@@ -140,9 +144,12 @@ def _lessons(history: Sequence[CandidateRecord]) -> list[_Lesson]:
     genomes = {record.candidate_id: record.genome for record in history}
     order = np.argsort(_residuals(judged, history[0]), kind="stable")
     count = max(1, round(_ELITE_SHARE * len(judged)))
-    worth = np.log(count + 0.5) - np.log(np.arange(1, count + 1))
+    newest = max(record.generation for record in judged)
+    present = np.asarray([_MEMORY ** (newest - record.generation) for record in judged])
+    worth = (np.log(count + 0.5) - np.log(np.arange(1, count + 1))) * present[order[:count]]
+    worth *= present.sum() / worth.sum()
     return [
-        _Lesson(judged[place].genome, genomes.get(judged[place].parents[0]), float(value / worth.sum()))
+        _Lesson(judged[place].genome, genomes.get(judged[place].parents[0]), float(value))
         for place, value in zip(order[:count], worth, strict=True)
     ]
 
@@ -156,8 +163,8 @@ def _residuals(judged: Sequence[CandidateRecord], reference: CandidateRecord) ->
         own = generations == generation
         losses[own] -= losses[own].mean()
         sizes[own] -= sizes[own].mean()
-    power = float(sizes @ sizes)
-    return losses - (float(sizes @ losses) / power) * sizes if power > 1e-9 else losses
+    slope = float(sizes @ losses) / (float(sizes @ sizes) + _SAME_SIZE * len(judged))
+    return losses - slope * sizes
 
 
 def _loss(record: CandidateRecord, reference: CandidateRecord) -> float:
