@@ -128,6 +128,9 @@ def compact(
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    control: Annotated[
+        bool, typer.Option(help="Train a uniformly narrowed network of the same size beside the chosen one.")
+    ] = True,
     generator: Annotated[
         str, typer.Option(help="What proposes networks: importance (widths), separable or blocks (layers, too).")
     ] = "importance",
@@ -188,7 +191,7 @@ def compact(
             storage=storage,
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
-            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds, control=control),
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
