@@ -132,7 +132,10 @@ def compact(
         bool, typer.Option(help="Train a uniformly narrowed network of the same size beside the chosen one.")
     ] = True,
     generator: Annotated[
-        str, typer.Option(help="What proposes networks: importance (widths), separable or blocks (layers, too).")
+        str,
+        typer.Option(
+            help="What proposes networks: importance, learned (from races), separable or blocks (layers, too)."
+        ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
