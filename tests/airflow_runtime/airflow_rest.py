@@ -42,6 +42,12 @@ class AirflowRest:
         answer = self._session.patch(f"{self.base_url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=30)
         assert answer.ok, f"unpause {dag_id}: {answer.status_code} {answer.text[:500]}"
 
+    def reparse(self, dag_id: str) -> None:
+        """Have the DAG's file read again now."""
+        token = self.get(f"dags/{dag_id}")["file_token"]
+        answer = self._session.put(f"{self.base_url}/api/v2/parseDagFile/{token}", timeout=30)
+        assert answer.ok, f"reparse {dag_id}: {answer.status_code} {answer.text[:500]}"
+
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         answer = self._session.patch(
             f"{self.base_url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",

@@ -134,8 +134,7 @@ class DockerLauncher(StepLauncher):
             command=list(arguments),
             name=self._name,
             labels={_LABEL: " ".join(arguments[:2])},
-            init=True,
-            **settings,
+            **{"init": True, **settings},
         )
         container.start()
         return container

@@ -18,7 +18,6 @@ from support.s3 import KEYS, S3Server, admin_client, new_bucket
 
 HERE = Path(__file__).parent
 DAG_IDS = {"retrain", "compact", "asked", "hang", "crash", "bad-request"}
-REPORTS = "https://reports.example/{key}"
 
 if importlib.util.find_spec("airflow") is None:
     collect_ignore_glob = ["*"]
@@ -63,7 +62,7 @@ def engine_python() -> str:
 def bank(moto_server: S3Server) -> dict[str, str]:
     """A connection of type ``darwin`` to the S3 server, as the REST API takes it."""
     line = f"s3://{new_bucket(moto_server)}/models/loans"
-    extra = {"line": line, "region": "us-east-1", "path_style": True, "report_base_url": REPORTS}
+    extra = {"line": line, "region": "us-east-1", "path_style": True}
     return {
         "conn_type": "darwin",
         "host": moto_server.endpoint,
@@ -117,4 +116,24 @@ def airflow(
         wait_until(lambda: runtime.rest.dag_ids() >= DAG_IDS, 120, f"the DAGs {sorted(DAG_IDS)}")
         for dag_id in DAG_IDS:
             runtime.rest.unpause(dag_id)
+        runtime.rest.reparse("asked")  # Airflow begins to watch Assets when it reads a DAG that is not paused
         yield runtime
+
+
+@pytest.fixture(scope="session")
+def first(airflow: Any, store: ModelStore) -> Any:
+    """The night on which a network is published."""
+    from nights import live_through, seconds_of
+
+    night = live_through(airflow, store, spoiled=False)
+    if path := os.environ.get("DARWIN_NIGHT_FIGURES"):  # for tests/benchmarks/airflow_overhead.py
+        Path(path).write_text(json.dumps(seconds_of(airflow, night), indent=2))
+    return night
+
+
+@pytest.fixture(scope="session")
+def second(airflow: Any, store: ModelStore, first: Any) -> Any:
+    """The night on which the training data are worthless, and the scheduler dies during the search."""
+    from nights import live_through
+
+    return live_through(airflow, store, spoiled=True, kill_scheduler=True)
