@@ -1,4 +1,4 @@
-"""Lanes that need environments of their own: ``uvx nox -s compatibility``, ``uvx nox -s kubernetes``.
+"""The provider under every Airflow and Python at hand: ``make compatibility``.
 
 Pythons that are not on the machine are skipped and stay out of the table.
 """
@@ -42,10 +42,3 @@ def compatibility(session: nox.Session, airflow: str) -> None:
 def table(session: nox.Session) -> None:
     """Write operators/COMPATIBILITY.md from what `compatibility` found."""
     session.run(sys.executable, "tests/compatibility/table.py", str(RESULTS), str(TABLE))
-
-
-@nox.session(python=PYTHONS[0])
-def kubernetes(session: nox.Session) -> None:
-    """Tests of the launcher that drives Airflow's Kubernetes provider, which cannot live beside kfp."""
-    session.install("-e", ".[airflow-kubernetes]", "pytest", "pytest-timeout", "moto[s3,server]", "jsonschema")
-    session.run("pytest", "tests/operators/launchers/test_kubernetes.py", *session.posargs)

@@ -1,4 +1,4 @@
-"""Turns what ``nox -s compatibility`` found into a page: ``python tests/compatibility/table.py RESULTS PAGE``."""
+"""Turns what ``make compatibility`` found into a page: ``python tests/compatibility/table.py RESULTS PAGE``."""
 
 # ruff: noqa: E501 - a table of Markdown has one line per row
 
@@ -13,10 +13,10 @@ CHECKS = ("provider", "connection", "names", "dags", "approval")
 
 HEAD = """# Airflow and Python versions
 
-Made by `nox -s compatibility` and `nox -s table`: each row is an environment with that Airflow's newest patch release and
+Made by `make compatibility`: each row is an environment with that Airflow's newest patch release and
 this provider, and without the engine. A Python that was not on the machine has no row.
 
-- **provider**, **connection**: `airflow providers list` and `airflow providers hooks` know us.
+- **provider**, **connection**: Airflow's provider manager, which `airflow providers list` and `hooks` print, knows us.
 - **names**: every public name of `darwin_operators` can be imported.
 - **dags**: the example DAGs, and a DAG with a watched Asset, load and can be serialised.
 - **approval**: a DAG that asks a person loads.
