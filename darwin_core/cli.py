@@ -226,6 +226,17 @@ def front(
     print_front(found, as_json=as_json)
 
 
+@app.command("run")
+def run_command(
+    config: Annotated[str, typer.Option(help="The run's CompactionConfig, as JSON or its URI.")],
+    run_id: Annotated[str, typer.Option(help="Name of the run; the same name resumes it.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
+    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
+
+
 @app.command("run-step")
 def run_step_command(
     step: Annotated[StepName, typer.Argument(help="Which of the five steps.")],
@@ -422,13 +433,17 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
         return STEPS[step][0].from_json(_text(request), origin=request)
     if config is None or request is not None or run_id is None:
         raise RequestError("Expected either --request, or --config together with --run-id.")
-    parsed = CompactionConfig.from_json(_text(config), origin="--config" if config.lstrip()[:1] == "{" else config)
+    parsed = _config(config)
     from darwin_core.steps.runner import stored_results
     from darwin_core.steps.stored_runs import store_config
 
     if step is StepName.SYNTHESIZE:
         store_config(parsed, run_id)
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+
+
+def _config(given: str) -> CompactionConfig:
+    return CompactionConfig.from_json(_text(given), origin="--config" if given.lstrip()[:1] == "{" else given)
 
 
 def load_quietly(module: str) -> None:
