@@ -76,6 +76,7 @@ from darwin_core.contracts.steps import StepRequest as StepRequest
 from darwin_core.contracts.steps import StepResult as StepResult
 from darwin_core.contracts.steps import SynthesizeRequest as SynthesizeRequest
 from darwin_core.contracts.steps import SynthesizeResult as SynthesizeResult
+from darwin_core.contracts.steps import step_key as step_key
 from darwin_core.contracts.storage import StorageOptions as StorageOptions
 from darwin_core.contracts.synthesis import BlockOperator as BlockOperator
 from darwin_core.contracts.synthesis import CandidateRecord as CandidateRecord

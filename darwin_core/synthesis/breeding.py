@@ -154,7 +154,7 @@ class Breeder:
         if self._effort.wants_speed and births:
             first = births[0]
             self._nursery.measure_speed(cut(drafts.of(first.genome), first.genome), first.cost)
-        stints = {birth.candidate_id: self._stints(outlook, birth.cost, len(births)) for birth in births}
+        stints = {birth.candidate_id: self._stints(generation, outlook, birth.cost, len(births)) for birth in births}
         pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []
         for birth in births:
@@ -166,8 +166,13 @@ class Breeder:
                 raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
         return raced
 
-    def _stints(self, outlook: Outlook, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
-        """The race of one offspring: in one go where it is cheap, else in halves."""
+    def _stints(self, generation: int, outlook: Outlook, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
+        """The race of one offspring: in one go where it is cheap, else in halves.
+
+        The only network of a search has nobody to race against, so it gets the long finish at once.
+        """
+        if generation == outlook.generations == count == 1:
+            return (Stint(1, self._effort.finish_samples(cost, 1), CandidateStage.FINISHED),)
         races = 0.75 * count * outlook.generations
         samples = self._effort.race_samples(cost, races)
         if 3 * cost.macs * samples < _WORTH_HALVING:

@@ -16,7 +16,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, HeadKind, Insights, Latency, TrimmedTable
+from darwin_core.contracts import (
+    CandidateRecord,
+    CandidateStage,
+    ControlRecord,
+    Genome,
+    HeadKind,
+    Insights,
+    Latency,
+    TrimmedTable,
+)
 from darwin_core.dependency import analyse
 from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency, save_network
 from darwin_core.progress import Reporter
@@ -105,17 +114,16 @@ class Search:
         loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, effort, self._clock, self._journal)
         thinning = Thinning(breeder, len(self._network.inputs), aim.budget, self._clock, self._journal)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, 2 * effort.finish_samples(self._cost, 1))
+            pace = Pace(tracker, effort.finish_samples(self._cost, 1) * (2 if aim.budget.control else 1))
             with self._timed("generations"):
                 candidates = thinning.run(loop.run(reference, pace), pace)
             with self._timed("finish"):
                 candidates = finish(candidates, nursery, effort, pace)
             chosen = choose(candidates)
             frame = replace(frame, dropped_inputs=chosen.record.genome.dropped_inputs)
-            with self._timed("control"):
-                control = uniform_control(chosen, reference, frame, nursery, pace)
+            controls = self._controls(chosen, reference, frame, nursery, pace)
         whole = replace(reference, path=self._reference.path)
-        record = record_search(aim, self._reference.kind.task, whole, candidates, [control], chosen, self._seconds)
+        record = record_search(aim, self._reference.kind.task, whole, candidates, controls, chosen, self._seconds)
         record = record.model_copy(update={"tables": tables})
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
@@ -131,22 +139,27 @@ class Search:
         genome = picked.record.genome
         frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, 2 * effort.finish_samples(picked.record.cost, 1))
+            pace = Pace(tracker, effort.finish_samples(picked.record.cost, 1) * (2 if aim.budget.control else 1))
             with self._timed("finish"):
                 finished = picked.record.stage is CandidateStage.FINISHED
                 chosen = nursery.judge_again(picked) if finished else finish_one(picked, nursery, effort, pace)
-            with self._timed("control"):
-                control = uniform_control(chosen, reference, frame, nursery, pace)
+            controls = self._controls(chosen, reference, frame, nursery, pace)
         candidates[place] = chosen
         before, now = point.search.seconds, self._seconds
         seconds = {phase: before.get(phase, 0.0) + now.get(phase, 0.0) for phase in before | now}
         task = self._reference.kind.task
         whole = replace(reference, path=self._reference.path)
-        record = record_search(aim, task, whole, candidates, [control], chosen, seconds, point)
+        record = record_search(aim, task, whole, candidates, controls, chosen, seconds, point)
         record = record.model_copy(update={"tables": tables})
         by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
+
+    def _controls(
+        self, chosen: Candidate, reference: Candidate, frame: Frame, nursery: Nursery, pace: Pace
+    ) -> list[ControlRecord]:
+        with self._timed("control"):
+            return [uniform_control(chosen, reference, frame, nursery, pace)] if self._aim.budget.control else []
 
     def _prepare(self) -> tuple[Judge, Candidate, Nursery]:
         judge = self._judge()
