@@ -2,7 +2,7 @@
 
 import importlib.util
 
-pytest_plugins = ["support.s3"]
+pytest_plugins = ["support.s3", "support.containers"]
 
 if importlib.util.find_spec("hypothesis") is not None:  # not in Airflow's environment
     from hypothesis import settings

@@ -88,5 +88,6 @@ from darwin_core.contracts.synthesis import Insights as Insights
 from darwin_core.contracts.synthesis import ParetoFront as ParetoFront
 from darwin_core.contracts.synthesis import Pick as Pick
 from darwin_core.contracts.synthesis import QualityMetrics as QualityMetrics
+from darwin_core.contracts.synthesis import Rival as Rival
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord
