@@ -138,6 +138,9 @@ def compact(
         ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
+    actionable: Annotated[
+        list[str] | None, typer.Option(help="Column that a person can change; counterfactuals change no others.")
+    ] = None,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
@@ -198,6 +201,7 @@ def compact(
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
+            actionable=tuple(actionable or ()),
             title=title,
             threads=threads,
             seed=seed,
