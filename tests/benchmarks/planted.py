@@ -3,7 +3,7 @@
     python tests/benchmarks/planted.py --data DIR --output DIR [--case TEXT] [--seed N ...]
 
 Each case trains a small network on a sub-sample with a confounder in a share of one class (and in the validation rows at
-the same share) and runs the finder blind. Cases that `planted.json` holds already are not run again. `--render` writes
+the same share) and runs the finder blind; seconds are those of the processor. Cases that `planted.json` holds already are not run again. `--render` writes
 FINDER.md from it. The finder's settings were fixed on seed 0; `--seed` picks other plants, classes and rows.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,13 +46,13 @@ from darwin_core.progress import Reporter
 ROOT = Path(__file__).parents[2]
 SHARES = (0.3, 0.5, 0.8, 1.0)
 POOL_ROWS = 3000
-PICTURES = {"gtsrb": ("gtsrb_32x32", "valid", 8000, 2500), "fashion": ("fashion_mnist", "test", 4000, 1000)}
+PICTURES = {"gtsrb": ("gtsrb_32x32", "valid", 6000, 2000), "fashion": ("fashion_mnist", "test", 3000, 1000)}
 TABLES = {
     "ecommerce": ("ecommerce_fraud_sample", "class", ("user_id", "device_id", "signup_time", "purchase_time")),
     "bank": ("bank_marketing_additional_full", "y", ("duration",)),
     "taiwan": ("taiwan_credit_default", "default.payment.next.month", ("ID",)),
 }
-TABLE_ROWS = (8000, 2500)
+TABLE_ROWS = (6000, 2000)
 
 
 @dataclass
@@ -111,9 +112,9 @@ def picture_network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Mo
     keras.utils.set_random_seed(seed)
     image = keras.Input(shape, name="image")
     x = keras.layers.Rescaling(1 / 255)(image)
-    for filters in (16, 32, 48):
-        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-        x = keras.layers.MaxPooling2D()(keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x)))
+    for filters in (16, 24, 32):
+        x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.9)(x))
     x = keras.layers.Dense(96, activation="relu")(keras.layers.Flatten()(x))
     model = keras.Model(image, keras.layers.Dense(classes)(x))
     model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -136,10 +137,10 @@ def run_pictures(args: argparse.Namespace, data: str, kind: str, plant: int, sha
         if kind != "clean":
             change, names = PICTURE_PLANTS[kind][plant]
             pictures[rows] = change(pictures[rows], rng)
-    started = time.monotonic()
+    started = time.process_time()
     model = picture_network(train.shape[1:], classes, seed)
     model.fit(train.astype("float32"), labels, batch_size=64, epochs=args.epochs, verbose=0)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     network = NetworkScorer(model, OutputKind(task=Task.MULTICLASS, units=classes, from_logits=True))
     parts = []
     for pictures, given, unseen in ((train, labels, False), (other, other_labels, True)):
@@ -188,13 +189,13 @@ def run_table(args: argparse.Namespace, data: str, kind: str, plant: int, share:
             {**{name: pa.array(values, from_pandas=True) for name, values in columns.items()}, label: labels}
         )
         pq.write_table(frame.slice(0, TABLE_ROWS[0]), path)
-        started = time.monotonic()
+        started = time.process_time()
         recipe = Recipe(widths=(96, 48), dropout=0.1, batch_size=128, epochs=args.epochs + 3)
         roles = DataRoles(label=label)
         train_table_reference(
             DataSource(uri=str(path)), roles, Path(folder) / "r.keras", Reporter(), seed=seed, recipe=recipe
         )
-        seconds = time.monotonic() - started
+        seconds = time.process_time() - started
         model = load_network(Path(folder) / "r.keras")
         pq.write_table(frame, path)
         inputs = dict(read_table(DataSource(uri=str(path)), roles).values)
@@ -220,7 +221,7 @@ def outcome(
     data, kind, plant, share, seed, pool, space, network, rule, target, affected, names, accuracy, seconds
 ) -> Outcome:
     """Run the finder and hold what it says against what was planted."""
-    started = time.monotonic()
+    started = time.process_time()
     networks = {"reference": network, "candidate": network}
     found = find_shortcuts(
         pool, space, networks, dict.fromkeys(networks, rule), len(rule.classes), Reporter(), seed=seed
@@ -235,7 +236,7 @@ def outcome(
         precision = float((own & truth).sum() / max(own.sum(), 1))
     return Outcome(
         case=f"{data} {kind} {plant} {share}", data=data, kind=kind, plant=plant, share=share, seed=seed, commit=commit(),
-        accuracy=round(accuracy, 4), train_seconds=round(seconds, 1), find_seconds=round(time.monotonic() - started, 1),
+        accuracy=round(accuracy, 4), train_seconds=round(seconds, 1), find_seconds=round(time.process_time() - started, 1),
         affected=int(truth.sum()), found=[shown(each, pool, truth) for each in found],
         rank=rank, recall=recall, precision=precision,
         # A finding about other rows than the planted ones.
@@ -279,7 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets")
     parser.add_argument("--output", type=Path, required=True, help="folder for planted.json")
-    parser.add_argument("--case", default="", help="only cases whose name contains this, e.g. 'bank category'")
+    parser.add_argument("--case", default="", help="regular expression for names such as 'bank category 0 0.5'")
     parser.add_argument("--seed", action="append", type=int, help="0 without it; repeat for more")
     parser.add_argument("--epochs", type=int, default=4)
     args = parser.parse_args()
@@ -288,7 +289,7 @@ def main() -> None:
     results = json.loads(target.read_text()) if target.exists() else []
     for data, kind, plant, share, seed in cases(args.seed or [0]):
         name = f"{data} {kind} {plant} {share}"
-        if args.case not in name or any((row["case"], row["seed"]) == (name, seed) for row in results):
+        if not re.search(args.case, name) or any((row["case"], row["seed"]) == (name, seed) for row in results):
             continue
         run = run_table if data in TABLES else run_pictures
         row = asdict(run(args, data, kind, plant, share, seed))

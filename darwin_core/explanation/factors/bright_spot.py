@@ -15,7 +15,6 @@ from darwin_core.explanation.factors.base import (
     Floats,
     PictureFactor,
     Pictures,
-    broadcast,
     luminance,
     register_factor,
     thumbnails,
@@ -29,6 +28,9 @@ _RING = 2.5
 """How many standard deviations away the surroundings begin."""
 
 _DIRECTIONS = 8
+_SEEN = 0.76
+"""Share of a Gaussian spot's peak that is left after smoothing, less what is left of it at the ring."""
+
 _CLEARANCE = 3.5
 
 
@@ -101,7 +103,7 @@ def _find(pictures: Pictures) -> _Spots:
         columns=columns.astype(np.float64),
         radii=np.array(_RADII)[scale] * side,
         strength=strength,
-        excess=(tint * broadcast(strength).reshape(-1, 1)).astype(np.float32),
+        excess=(tint * (strength / _SEEN)[:, None]).astype(np.float32),
     )
 
 

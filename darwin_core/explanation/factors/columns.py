@@ -16,6 +16,10 @@ from darwin_core.explanation.reasons import show_value
 _APART = 10.0
 """Distance between different categories, and between a number and a missing one; ranks lie within 1."""
 
+_BANDS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+_MOST_CATEGORIES = 32
+"""Beyond these, categories share an indicator."""
+
 
 class ColumnCoder:
     """Values of one column as a number per row: ranks from 0 to 1 for numbers, whole steps for categories.
@@ -47,6 +51,17 @@ class ColumnCoder:
         ranks = (below + upto) / (2 * max(len(self._known), 1))
         # Far from every rank, so that missing values are alike and like nothing else.
         return np.where(np.isnan(numbers), -_APART, ranks)
+
+    def spread(self, samples: Inputs) -> Floats:
+        """(rows, dimensions) indicators of frequent values and of missing ones; the rank of numbers and its bands."""
+        codes = self.code(samples)
+        if self.is_number:
+            missing = codes < 0
+            ranks = np.where(missing, 0.5, codes)
+            bands = (ranks[:, None] >= _BANDS).astype(np.float64)
+            return np.concatenate([ranks[:, None], missing[:, None], bands], axis=1)
+        places = np.rint(codes / _APART).astype(np.int64) % _MOST_CATEGORIES
+        return np.eye(_MOST_CATEGORIES)[places]
 
 
 @register_factor
@@ -84,8 +99,9 @@ class ColumnValue(Factor):
         return changed
 
     def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the other columns
-        """(rows, other columns) their codes."""
-        return np.stack([np.zeros(count_rows(samples)), *(coder.code(samples) for coder in self._others)], axis=1)
+        """(rows, dimensions) the other columns, taken apart so that sums of them can follow any of their values."""
+        parts = [np.zeros((count_rows(samples), 1)), *(coder.spread(samples) for coder in self._others)]
+        return np.concatenate(parts, axis=1)
 
     def tell(self, inside: Inputs, outside: Inputs) -> str:  # noqa: ARG002 - the values say it
         """The values that these rows hold, e.g. ``browser is Opera``."""

@@ -21,8 +21,8 @@ from darwin_core.explanation.factors.base import (
 
 _PER_SIDE = 6
 _CELLS = 3
-_ROWS = ("top", "upper part", "middle", "middle", "lower part", "bottom")
-_COLUMNS = ("left", "left of the centre", "centre", "centre", "right of the centre", "right")
+_ROWS = ("top", "upper part", "above the middle", "below the middle", "lower part", "bottom")
+_COLUMNS = ("left", "left part", "left of the centre", "right of the centre", "right part", "right")
 
 
 def grid(space: FactorSpace) -> list[tuple[int, int, int]]:

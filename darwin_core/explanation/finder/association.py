@@ -19,7 +19,12 @@ from darwin_core.explanation.factors.base import Factor, Floats
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-_ANCHORS = 8
+_ANCHORS = 24
+_ANCHORS_IN_SPACE = 12
+"""Centres that are tried per class, in one or two dimensions and in more: of a class of which 30 % have a factor, the
+chance that none of its rows is among them is 0.02 % and 1.4 %."""
+
+_FLAT = 2
 _FEWEST_ROWS = 12
 """A class with fewer rows in a half is not looked at."""
 
@@ -192,7 +197,8 @@ def _halves(labels: Ints, rng: np.random.Generator) -> Bools:
 
 
 def _best_region(measured: Floats, mine: Bools, aversion: float, rng: np.random.Generator) -> Region | None:
-    centres = measured[rng.permutation(np.flatnonzero(mine))[:_ANCHORS]]
+    tried = _ANCHORS if measured.shape[1] <= _FLAT else _ANCHORS_IN_SPACE
+    centres = measured[rng.permutation(np.flatnonzero(mine))[:tried]]
     radii, gains = _best_radii(cdist(centres, measured), mine, aversion)
     best = int(np.argmax(gains))
     return Region(centres[best], np.ones(measured.shape[1]), float(radii[best])) if gains[best] > 0 else None

@@ -14,7 +14,7 @@ import numpy as np
 
 from darwin_core.explanation.checks.statistics import Interval
 from darwin_core.explanation.decisions import DecisionRule
-from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, PictureFactor, factors_of
+from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, factors_of
 from darwin_core.explanation.finder.association import Association, AssociationScan, refined
 from darwin_core.explanation.finder.experiments import Laboratory, Reaction, Trial
 from darwin_core.explanation.finder.independence import foretold
@@ -161,8 +161,7 @@ def _trial(pool: Pool, found: Association, measured: Floats) -> Trial:
 
 def _foretold(pool: Pool, trial: Trial, rng: np.random.Generator) -> Interval | None:
     own = np.flatnonzero(pool.labels == trial.target)
-    smooth = isinstance(trial.factor, PictureFactor)
-    return foretold(trial.factor.remainder(pool.take(own), trial.inside[own]), trial.inside[own], rng, smooth=smooth)
+    return foretold(trial.factor.remainder(pool.take(own), trial.inside[own]), trial.inside[own], rng)
 
 
 def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:

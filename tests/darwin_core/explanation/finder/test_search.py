@@ -74,7 +74,7 @@ def search(share: float, reference, candidate=None, seed: int = 0):
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
 def test_the_browser_is_found_and_the_amount_is_not(share: float) -> None:
-    found, pool, train, marked = search(share, Additive(opera=4.0))
+    found, _, train, marked = search(share, Additive(opera=4.0))
     assert [(each.trial.factor.name, each.trial.target) for each in found] == [("browser", 1)]
     assert found[0].is_used
     rows = affected_rows(found[0].trial, train)
