@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from darwin_operators.operators.compaction import ExplainOperator as ExplainOperator
     from darwin_operators.operators.compaction import FetchDataOperator as FetchDataOperator
     from darwin_operators.operators.compaction import SynthesizeOperator as SynthesizeOperator
+    from darwin_operators.operators.fan_out import ChooseSearchOperator as ChooseSearchOperator
+    from darwin_operators.operators.fan_out import SearchBranchOperator as SearchBranchOperator
     from darwin_operators.operators.publish import OnRejection as OnRejection
     from darwin_operators.operators.publish import PublishOperator as PublishOperator
     from darwin_operators.operators.whole_run import CompactModelOperator as CompactModelOperator
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ApprovePublicationOperator": "darwin_operators.operators.approval",
+    "ChooseSearchOperator": "darwin_operators.operators.fan_out",
     "CompactModelOperator": "darwin_operators.operators.whole_run",
     "CompactionReportLink": "darwin_operators.links",
     "DarwinHook": "darwin_operators.hooks.darwin",
@@ -38,11 +41,13 @@ _HOMES = {
     "PublishOperator": "darwin_operators.operators.publish",
     "PublishedVersionLink": "darwin_operators.links",
     "ReferenceModelSensor": "darwin_operators.sensors.reference",
+    "SearchBranchOperator": "darwin_operators.operators.fan_out",
     "SynthesizeOperator": "darwin_operators.operators.compaction",
 }
 
 __all__ = [
     "ApprovePublicationOperator",
+    "ChooseSearchOperator",
     "CompactModelOperator",
     "CompactionReportLink",
     "DarwinHook",
@@ -55,6 +60,7 @@ __all__ = [
     "PublishOperator",
     "PublishedVersionLink",
     "ReferenceModelSensor",
+    "SearchBranchOperator",
     "SynthesizeOperator",
 ]
 

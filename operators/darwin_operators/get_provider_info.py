@@ -60,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                     "darwin_operators.operators.publish",
                     "darwin_operators.operators.whole_run",
                     "darwin_operators.operators.approval",
+                    "darwin_operators.operators.fan_out",
                 ],
             }
         ],

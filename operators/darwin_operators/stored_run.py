@@ -51,6 +51,20 @@ class StoredRun:
         uri = self.result_uri(step)
         return STEPS[step][1].from_json(self._store.read(uri).data, origin=uri)
 
+    def beside(self, run_id: str) -> StoredRun:
+        """Another run of the same line."""
+        return StoredRun(self._config, run_id, self._store)
+
+    def reference(self, step: StepName) -> ArtifactRef:
+        """A reference to the result of ``step`` itself.
+
+        Raises:
+            ObjectNotFoundError: The step has not succeeded yet.
+        """
+        uri = self.result_uri(step)
+        data = self._store.read(uri).data
+        return ArtifactRef(uri=uri, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
     def result_of(self, step: StepName, model: type[ResultT]) -> ResultT:
         """The stored result of ``step``, which is known to be a ``model``."""
         found = self.result(step)

@@ -112,7 +112,7 @@ class CompactionStepOperator(BaseOperator):
 
     def _carry_out(self, context: Context, run_it: Callable[[CompactionConfig, str], Outcome]) -> dict[str, Any]:
         with airflow_errors():
-            config, name = self._read()
+            config, name = self.read(context)
             try:
                 self._check(run_it(config, name))
             except TaskDeferred as deferred:
@@ -120,7 +120,7 @@ class CompactionStepOperator(BaseOperator):
                     trigger=deferred.trigger, method_name=self.execute_complete.__name__, timeout=deferred.timeout
                 )
             run = StoredRun(config, name, self._hook().open_store(config.line, config.storage))
-            request = run.request(self.step)
+            request = self.request(run)
             result = run.fresh_result(self.step, request)
             self.log.info("Step %s took %.1f s; its result is %s", self.step, result.seconds, run.result_uri(self.step))
             self._finished = FinishedStep(context, config, run, request, result)
@@ -135,6 +135,10 @@ class CompactionStepOperator(BaseOperator):
     def arguments(self, config: CompactionConfig, run_id: str) -> list[str]:
         """What the launcher runs: the command line behind ``darwin``."""
         return door_arguments(self.step, config, run_id)
+
+    def request(self, run: StoredRun) -> StepRequest:
+        """What the step is asked for, given what the steps before it have stored."""
+        return run.request(self.step)
 
     @abstractmethod
     def conclude(self, done: FinishedStep) -> dict[str, Any]:
@@ -157,7 +161,8 @@ class CompactionStepOperator(BaseOperator):
         """The address at which people open an object of the store."""
         return store_url(uri, config.storage, self._hook().base_url(self.report_base_url))
 
-    def _read(self) -> tuple[CompactionConfig, str]:
+    def read(self, context: Context) -> tuple[CompactionConfig, str]:  # noqa: ARG002 - mapped tasks ask who they are
+        """The run's configuration, with what the connection adds, and its name."""
         config = read_config(self.config, self._hook().open_store)
         storage = self._hook().storage_options(config.storage)
         return config.model_copy(update={"storage": storage}), run_name(self.run_id)

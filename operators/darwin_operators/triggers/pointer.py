@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+from pydantic import ValidationError
 
 from darwin_core.contracts import StorageOptions
-from darwin_core.errors import StorageError
+from darwin_core.contracts.base import explain_validation
+from darwin_core.errors import RequestError, StorageError
 from darwin_operators.hooks.darwin import DarwinHook
 from darwin_operators.watching import ObjectWatch, Sighting
 
@@ -74,7 +76,11 @@ def open_watch(
     uri: str, memory: str | None, darwin_conn_id: str | None, storage: Mapping[str, Any] | None
 ) -> ObjectWatch:
     """A watch over the stores that the connection leads to."""
-    hook, options = DarwinHook(darwin_conn_id or None), StorageOptions.model_validate(dict(storage or {}))
+    hook = DarwinHook(darwin_conn_id or None)
+    try:
+        options = StorageOptions.model_validate(dict(storage or {}))
+    except ValidationError as error:
+        raise RequestError(f"`storage` does not fit StorageOptions: {explain_validation(error)}.") from None
     return ObjectWatch(uri, hook.open_store(uri, options), memory, hook.open_store(memory or uri, options))
 
 

@@ -16,12 +16,14 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from darwin_core.contracts import StepName
+from darwin_operators.operators.base import CompactionStepOperator
 from darwin_operators.operators.compaction import (
     EvaluateOperator,
     ExplainOperator,
     FetchDataOperator,
     SynthesizeOperator,
 )
+from darwin_operators.operators.fan_out import ChooseSearchOperator, SearchBranchOperator
 from darwin_operators.operators.publish import OnRejection, PublishOperator
 from darwin_pipelines.airflow_dags.assets import Config, published_asset, reference_asset
 
@@ -49,6 +51,7 @@ def compaction_dag(
     published: Asset | None = None,
     on_rejection: OnRejection | str = OnRejection.SKIP,
     approval: Mapping[str, Any] | None = None,
+    searches: Sequence[Mapping[str, Any]] = (),
     operator_args: dict[str, Any] | None = None,
     **dag_args: Any,
 ) -> DAG:
@@ -65,6 +68,8 @@ def compaction_dag(
         approval: Ask a person before publishing; arguments of `ApprovePublicationOperator`, e.g.
             ``{"response_timeout": timedelta(hours=8)}``, or an empty mapping. Needs Airflow 3.1. Without an answer, the
             champion stays.
+        searches: Search several times side by side, in mapped tasks, and take the best: for each search the fields of
+            the configuration that are different in it, e.g. ``[{"seed": 0}, {"generator": "separable"}]``.
         operator_args: Arguments of all five operators: ``launcher``, ``launcher_args``, ``report_base_url``, ``pool``,
             ``queue`` ...
         **dag_args: Arguments of the DAG, over the defaults of this function.
@@ -90,7 +95,7 @@ def compaction_dag(
         "default_args": RETRIES | dag_args.get("default_args", {}),
     }
     with DAG(dag_id, **arguments) as dag:
-        _steps(config, target, on_rejection, approval, operator_args or {})
+        _steps(config, target, on_rejection, approval, searches, operator_args or {})
     return dag
 
 
@@ -101,6 +106,7 @@ def compaction_group(
     published: Asset | None = None,
     on_rejection: OnRejection | str = OnRejection.SKIP,
     approval: Mapping[str, Any] | None = None,
+    searches: Sequence[Mapping[str, Any]] = (),
     operator_args: dict[str, Any] | None = None,
 ) -> TaskGroup:
     """The five steps as a group of tasks inside a DAG of yours, behind the task that trains.
@@ -115,11 +121,12 @@ def compaction_group(
         published: See `compaction_dag`.
         on_rejection: See `compaction_dag`.
         approval: See `compaction_dag`.
+        searches: See `compaction_dag`.
         operator_args: See `compaction_dag`; here also ``retries`` and its kin, which default to those of `RETRIES`.
     """
     with TaskGroup(group_id, default_args=RETRIES) as group:
         target = published if published is not None else published_asset(config)
-        _steps(config, target, on_rejection, approval, operator_args or {})
+        _steps(config, target, on_rejection, approval, searches, operator_args or {})
     return group
 
 
@@ -128,10 +135,20 @@ def _steps(
     target: Asset,
     on_rejection: OnRejection | str,
     approval: Mapping[str, Any] | None,
+    searches: Sequence[Mapping[str, Any]],
     shared: dict[str, Any],
 ) -> None:
-    plain = (FetchDataOperator, SynthesizeOperator, EvaluateOperator, ExplainOperator)
-    tasks: list[BaseOperator] = [operator(task_id=operator.step.value, config=config, **shared) for operator in plain]
+    def plain(operator: type[CompactionStepOperator], **arguments: Any) -> CompactionStepOperator:
+        return operator(task_id=operator.step.value, config=config, **arguments, **shared)
+
+    tasks: list[Any] = [plain(FetchDataOperator)]
+    if searches:
+        changes = [dict(search) for search in searches]
+        tasks.append(SearchBranchOperator.partial(task_id="search", config=config, **shared).expand(changes=changes))
+        tasks.append(plain(ChooseSearchOperator, searches=len(changes)))
+    else:
+        tasks.append(plain(SynthesizeOperator))
+    tasks += [plain(EvaluateOperator), plain(ExplainOperator)]
     if approval is not None:
         tasks.append(_approval(config, approval, shared))
     publish = PublishOperator(
