@@ -95,6 +95,10 @@ class SynthesizeRequest(StepRequest):
     pick: Pick | None = None
     picked_from: ArtifactRef | None = Field(default=None, description="see FetchDataResult")
     exports: tuple[ExportFormat, ...] = Field(default=(), description="other formats to write the chosen network in")
+    rivals: tuple[ArtifactRef, ...] = Field(
+        default=(),
+        description="results of parallel searches: nothing is searched, the best of what they chose is taken",
+    )
 
 
 class SynthesizeResult(StepResult):
