@@ -15,7 +15,7 @@ ACCELERATOR ?= cpu
 IMAGE ?= darwin-mlops:$(VERSION)$(if $(filter gpu,$(ACCELERATOR)),-gpu)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core test-airflow test-slow test-kubernetes compatibility test-rgw check lint types imports format pins image golden clean
+.PHONY: help demo test test-core test-airflow test-slow test-kubernetes test-container test-rgw compatibility check lint types imports format pins image golden clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ compatibility: $(UV) ## load the provider under every Airflow and Python at hand
 
 test-rgw: $(VENV)/.dev ## tests against a Ceph object gateway, where one is installed
 	$(RUN) pytest -m rgw $(PYTEST_ARGS)
+
+test-container: $(VENV)/.dev ## tests of the image and of pipelines on it, where podman runs; builds the image first
+	$(RUN) pytest -m container -o timeout=1800 $(PYTEST_ARGS)
 
 check: lint types imports test ## all of the above: what a change must pass
 

@@ -24,7 +24,14 @@ from rich.console import Console
 
 from darwin_core import __version__, contracts
 from darwin_core.cli_runs import absolute, check_picking, parse_run
-from darwin_core.cli_tables import print_exports, print_front, print_inspection, print_narrowing, print_summary
+from darwin_core.cli_tables import (
+    print_exports,
+    print_fix,
+    print_front,
+    print_inspection,
+    print_narrowing,
+    print_summary,
+)
 from darwin_core.contracts import (
     STEPS,
     CompactionConfig,
@@ -138,6 +145,9 @@ def compact(
         ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
+    actionable: Annotated[
+        list[str] | None, typer.Option(help="Column that a person can change; counterfactuals change no others.")
+    ] = None,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
@@ -198,6 +208,7 @@ def compact(
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
+            actionable=tuple(actionable or ()),
             title=title,
             threads=threads,
             seed=seed,
@@ -256,6 +267,41 @@ def summary_command(
     line, run_id = parse_run(run, output)
     config = read_config(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
     _conclude(store_summary(config, run_id, stored_results(config, run_id)), config.storage, as_json=as_json)
+
+
+@app.command()
+def fix(
+    run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
+    finding: Annotated[int, typer.Option(help="Number of the finding, counted from 1 as in the report.")] = 1,
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
+    epochs: Annotated[int, typer.Option(help="How often the reference sees the changed training rows.")] = 5,
+    compact_again: Annotated[bool, typer.Option("--compact", help="Compact the changed reference, too.")] = False,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the fix of a shortcut that a run found: change the training rows, train the reference on, show the effect.
+
+    Everything is written below the run's folder, fix-N/; nothing of the run itself changes.
+    """
+    load_quietly("tensorflow")
+    from darwin_core.steps.fixing import fix_finding
+
+    line, run_id = parse_run(run, output)
+    report = fix_finding(
+        line,
+        run_id,
+        finding,
+        _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+        epochs=epochs,
+        compact=compact_again,
+        reporter=default_reporter(quiet=quiet),
+    )
+    print_fix(report, as_json=as_json)
 
 
 @app.command("run-step")

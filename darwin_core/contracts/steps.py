@@ -147,6 +147,9 @@ class ExplainRequest(StepRequest):
     verdict_document: ArtifactRef
     predictions: ArtifactRef
     rows: int = Field(default=512, ge=8, description="rows that are explained")
+    actionable: tuple[str, ...] = Field(
+        default=(), description="columns that counterfactuals may change; empty: any column"
+    )
     title: str = "Compaction report"
     seed: int = 0
 

@@ -186,7 +186,7 @@ class _Trimmer:
 
     def _rows(self, table: Table, layer: Any) -> NDArray[Any]:
         """The embedding's rows: reserved ones, then those of the entries that stay."""
-        rows = keras.ops.convert_to_numpy(layer.embeddings)
+        rows: NDArray[Any] = keras.ops.convert_to_numpy(layer.embeddings)
         kept, entries = self._kept[table.name], rows[table.reserved : table.reserved + table.entries]
         if len(kept) == table.entries:
             return rows[: table.reserved + table.entries]

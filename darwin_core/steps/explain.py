@@ -23,9 +23,14 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.data import bind_inputs, map_split
+from darwin_core.errors import RequestError
 from darwin_core.explanation.amplification import with_network_use
 from darwin_core.explanation.checks import run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
+from darwin_core.explanation.faithfulness import explanation_checks
+from darwin_core.explanation.finder.findings import affected_file, merged, write_affected
+from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
+from darwin_core.explanation.finder.subject import look_for_shortcuts
 from darwin_core.explanation.images import explain_pictures
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import Subject
@@ -46,11 +51,13 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
         BindingError: The columns do not fit the network's inputs.
         NetworkError: A network cannot be loaded safely.
         IntegrityError: A stored document is not the one it was made for.
+        RequestError: A column is named as actionable that the network does not read.
     """
     snapshot = context.read_document(request.snapshot, Snapshot)
     verdict = context.read_document(request.verdict_document, VerdictDocument)
     behaviour = _behaviour(request, context, snapshot, verdict)
-    findings, checks = _check_data(request, context, snapshot, behaviour)
+    checked, checks = _check_data(request, context, snapshot, behaviour)
+    findings, checks = merged(_stored_shortcuts(context, behaviour.findings), checked), (*checks, SHORTCUTS)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
@@ -82,17 +89,21 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
 def _behaviour(
     request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
 ) -> Explanation:
-    """The explanation without findings, computed once: a step that was killed later finds it in its work folder."""
+    """The explanation with the shortcuts that the networks take, and no other finding.
+
+    Computed once: a step that was killed later finds it in its work folder.
+    """
     done = context.workdir / _BEHAVIOUR
     if done.exists():
         return Explanation.from_json(done.read_bytes(), origin=str(done))
-    subject = _subject(request, context, snapshot, verdict)
+    subject = load_subject(request, context, snapshot, verdict)
     if subject.is_pictures:
         pictures = explain_pictures(subject, context.reporter)
         found = Explanation(
-            method=f"{pictures.method}; both networks' maps agree with a mean rank correlation of "
-            f"{pictures.agreement:.2f}",
+            method=pictures.method,
             rows=len(pictures.examples),
+            map_agreement=pictures.agreement,
+            checks=explanation_checks(verdict.gate, pictures.falls),
             image_examples=pictures.examples,
         )
     else:
@@ -103,15 +114,22 @@ def _behaviour(
             rows=len(table.row_ids),
             features=table.features,
             rank_overlap=table.rank_overlap,
+            checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
+    shortcuts = look_for_shortcuts(subject, context.reporter)
+    write_affected(shortcuts, context.workdir)
+    found = found.model_copy(update={"findings": tuple(shortcut.finding for shortcut in shortcuts)})
     partial = done.with_suffix(".part")
     partial.write_text(found.to_json(), encoding="utf-8")
     partial.replace(done)
     return found
 
 
-def _subject(request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument) -> Subject:
+def load_subject(
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
+) -> Subject:
+    """Both networks and the rows of a run."""
     path = context.fetch(snapshot.reference)
     reference, candidate = load_network(path), load_network(context.fetch(request.candidate))
     kind = output_kind(reference, path)
@@ -130,7 +148,19 @@ def _subject(request: ExplainRequest, context: StepContext, snapshot: Snapshot, 
         validation=validation,
         alert_budget=verdict.gate.alert_budget,
         seed=request.seed,
+        actionable=_actionable(request, snapshot),
     )
+
+
+def _actionable(request: ExplainRequest, snapshot: Snapshot) -> tuple[str, ...]:
+    known = [column.name for column in snapshot.columns]
+    unknown = sorted(set(request.actionable) - set(known))
+    if unknown:
+        raise RequestError(
+            f"Expected the names of columns that the network reads as actionable, got {', '.join(unknown)}.",
+            hint=f"Columns: {', '.join(known)}.",
+        )
+    return request.actionable
 
 
 def _check_data(
@@ -148,6 +178,16 @@ def _check_data(
     data = load_checked_data(snapshot, sources, context.reporter, seed=request.seed)
     findings, checks = run_checks(data, context.reporter)
     return with_network_use(findings, behaviour.features), checks
+
+
+def _stored_shortcuts(context: StepContext, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The shortcuts with their affected rows in the store."""
+    stored = []
+    for index, finding in enumerate(findings):
+        path = context.workdir / affected_file(index)
+        affected = context.upload(path, context.uri(path.name), ArtifactKind.TABLE)
+        stored.append(finding.model_copy(update={"affected": affected}))
+    return tuple(stored)
 
 
 def _stored_attributions(context: StepContext) -> ArtifactRef | None:

@@ -143,9 +143,9 @@ def _usual(values: Array) -> Array:
             np.argmax(counts) if values.dtype.kind in "SUO" else np.searchsorted(np.cumsum(counts), len(values) / 2)
         )
         return np.full((1, *values.shape[1:]), found[middle], values.dtype)
-    known = values[~np.isnan(values)]
-    middle = np.nan if 2 * len(known) <= values.size else np.sort(known)[len(known) // 2]
-    return np.full((1, *values.shape[1:]), middle, values.dtype)
+    known = np.sort(values[~np.isnan(values)])
+    usual = np.nan if 2 * len(known) <= values.size else known[len(known) // 2]
+    return np.full((1, *values.shape[1:]), usual, values.dtype)
 
 
 def _repeats(one: Array, other: Array) -> bool:

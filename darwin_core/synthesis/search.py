@@ -33,7 +33,7 @@ from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Breeder, Frame
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import choose
-from darwin_core.synthesis.columns import ColumnSelector
+from darwin_core.synthesis.columns import ColumnSelector, silent_columns
 from darwin_core.synthesis.effort import Clock, Effort
 from darwin_core.synthesis.examiner import Examiner
 from darwin_core.synthesis.finishing import finish, finish_one, uniform_control
@@ -266,7 +266,11 @@ class Search:
         pooled = HeadKind.GLOBAL_POOLING in self._graph.heads
         limits = judge.indicator.limits()
         head = HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP
-        dropped = inputs_to_drop(self._graph, insights.input_use, limits.input_features)
+        use = insights.input_use
+        if limits.input_features is not None:
+            ranked = sorted(self._graph.droppable_inputs, key=lambda name: -use.get(name, 0.0))
+            use = use | dict.fromkeys(silent_columns(self._train.split, ranked), -1.0)
+        dropped = inputs_to_drop(self._graph, use, limits.input_features)
         if judge.indicator.needs_latency:
             calibration = LatencyCalibration(judge.indicator, self._latency(), self._workdir, self._journal)
             with self._timed("latency"):

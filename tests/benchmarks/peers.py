@@ -30,18 +30,21 @@ from darwin_core.evaluation.metrics import pr_auc, recall_at_budget
 HERE = Path(__file__).parent
 HEAD = """# Peers and controls
 
-Made by `tests/benchmarks/peers.py` from runs of `tests/benchmarks/compact.py`. Reference and candidate were judged by the
-run's evaluate step; peers by the same functions on the same test rows, once each. No peer is tuned: defaults, and the
-settings that stand in the script.
+Made by `tests/benchmarks/peers.py` from runs of `tests/benchmarks/compact.py`. All are judged by the same
+functions on the same test rows. No peer is tuned: defaults, and the settings that stand in the script.
 """
 
 
 def row_of(runs: Path, case: str, seed: int) -> dict[str, Any]:
-    """What `compact.py` noted of one run."""
-    rows = json.loads((runs / "results.json").read_text())
+    """What `compact.py` noted of one run; where there is none yet, its reference alone is told of."""
+    noted = runs / "results.json"
+    rows = json.loads(noted.read_text()) if noted.exists() else []
     found = [row for row in rows if (row["case"], row["seed"]) == (case, seed)]
+    reference = runs.resolve() / case / f"reference-{seed}.keras"
+    if not found and reference.exists():
+        return {"seed": seed, "commit": "no run", "summary": {"paths": {"reference": str(reference)}}}
     if not found:
-        raise SystemExit(f"{runs}/results.json has no run of {case} with seed {seed}: run compact.py first.")
+        raise SystemExit(f"{noted} has no run of {case} with seed {seed}: run compact.py first.")
     return found[0]
 
 
@@ -65,34 +68,32 @@ def table_peers(case: Case, row: dict[str, Any], args: argparse.Namespace) -> di
         "threads": args.threads,
         "seed": row["seed"],
     }
-    request_file, scores_file = work / "peer-lightgbm.json", work / "peer-lightgbm.npy"
+    request_file = work / "peer-lightgbm.json"
     request_file.write_text(json.dumps(request))
-    command = [args.peers_python, str(HERE / "peers_lightgbm.py"), str(request_file), str(scores_file)]
-    figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    labels = np.asarray(
-        [str(value) == wanted for value in pq.read_table(test, columns=[case.label])[case.label].to_pylist()]
-    )
-    scores = np.load(scores_file)
-    budget = float(_option(case, "--alert-budget", "0.10"))
-    figures["metrics"] = {
+    rows = pq.read_table(test, columns=[case.label])[case.label].to_pylist()
+    labels = np.asarray([str(value) == wanted for value in rows])
+    commands = {"LightGBM": [args.peers_python, str(HERE / "peers_lightgbm.py"), str(request_file)]}
+    paths = row["summary"]["paths"]
+    for name in ("reference", "candidate"):
+        if name in paths:
+            speed = str(HERE / "throughput.py")
+            commands[name] = [sys.executable, speed, str(local(paths[name])), test, str(args.threads)]
+    found = {}
+    for name, command in commands.items():
+        scores = work / f"peer-{name}.npy"
+        done = subprocess.run([*command, str(scores)], check=True, stdout=subprocess.PIPE, text=True)
+        budget = float(_option(case, "--alert-budget", "0.10"))
+        found[name] = json.loads(done.stdout.splitlines()[-1]) | {"metrics": measured(labels, np.load(scores), budget)}
+    return found
+
+
+def measured(labels: np.ndarray, scores: np.ndarray, alert_budget: float) -> dict[str, float]:
+    """Quality by the functions that judge candidates."""
+    return {
         "pr_auc": pr_auc(labels, scores),
-        "recall_at_budget": recall_at_budget(labels, scores, alert_budget=budget),
+        "recall_at_budget": recall_at_budget(labels, scores, alert_budget=alert_budget),
         "accuracy": float(np.mean((scores > 0.5) == labels)),
     }
-    summary = row["summary"]
-    found = {"LightGBM": figures}
-    for name in ("reference", "candidate"):
-        speed = [
-            sys.executable,
-            str(HERE / "throughput.py"),
-            str(local(summary["paths"][name])),
-            test,
-            str(args.threads),
-        ]
-        found[name] = {
-            key: summary[name][key] for key in ("parameters", "macs", "weight_bytes", "input_features", "metrics")
-        } | {"rows_per_second": int(subprocess.run(speed, check=True, capture_output=True, text=True).stdout)}
-    return found
 
 
 def _option(case: Case, name: str, default: str) -> str:

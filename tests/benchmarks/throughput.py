@@ -1,12 +1,14 @@
 """Rows per second of a network on a table, in a process of its own so that its threads can be pinned.
 
-    python throughput.py NETWORK.keras ROWS.parquet THREADS
+    python throughput.py NETWORK.keras ROWS.parquet THREADS SCORES.npy
 
-Raw columns go in, text included, all rows in batches of 8,192. Prints the median of five passes.
+Raw columns go in, text included, all rows in batches of 8,192. The outputs go to SCORES; prints cost and the median of
+five passes as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from statistics import median
@@ -16,25 +18,28 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from darwin_core.networks import Predictor, load_network
+from darwin_core.networks import Predictor, load_network, measure_cost
 
 BATCH = 8192
 PASSES = 5
 
 
-def main(path: str, rows: str, threads: str) -> None:
+def main(path: str, rows: str, threads: str, scores: str) -> None:
     """Measure and print."""
     tf.config.threading.set_intra_op_parallelism_threads(int(threads))
     tf.config.threading.set_inter_op_parallelism_threads(int(threads))
-    predict = Predictor(load_network(path))
+    network = load_network(path)
+    predict = Predictor(network)
     table = pq.read_table(rows, columns=[item.name for item in predict.inputs])
     values = {name: _array(table[name]) for name in table.column_names}
     passes = []
     for _ in range(PASSES + 1):
         started = time.monotonic()
-        predict(values, BATCH)
+        outputs = predict(values, BATCH)
         passes.append(time.monotonic() - started)
-    print(round(table.num_rows / median(passes[1:])))
+    np.save(scores, outputs[:, 0])
+    speed = {"rows_per_second": round(table.num_rows / median(passes[1:]))}
+    print(json.dumps(measure_cost(network).model_dump(exclude={"latency"}) | speed))
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:

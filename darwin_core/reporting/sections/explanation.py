@@ -8,21 +8,30 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darwin_core.contracts import (
+    Amplification,
     CompactionReport,
     FeatureAttribution,
     Finding,
+    FindingExample,
     ImageExplanation,
     RowExplanation,
     Severity,
 )
-from darwin_core.reporting.figures import paired_bar, signed_bar
+from darwin_core.reporting.figures import paired_bar, signed_bar, spread_bar
 from darwin_core.reporting.formatting import MISSING, count, number, share
-from darwin_core.reporting.sections.gate import figure
+from darwin_core.reporting.sections.gate import CheckRow, check_row, figure
 
 _OPEN_FEATURES = 15
 _ALL_FEATURES = 500
 _IDS_SHOWN = 12
 _SAFE_PICTURE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_QUESTIONS = (
+    ("Rows of other classes that become the class with it", "planted"),
+    ("The same in the control", "control"),
+    ("Rows of the class that are recognised with it", "with_factor"),
+    ("The same rows without it", "neutralised"),
+    ("Quality in the worst group", "worst_group"),
+)
 _SEVERITIES = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
@@ -34,6 +43,7 @@ class FeatureRow:
     reference: str
     candidate: str
     figure: Markup
+    spread: Markup | None
 
 
 @dataclass(frozen=True)
@@ -69,14 +79,29 @@ class ImageCard:
 
 
 @dataclass(frozen=True)
+class ExampleCard:
+    """One sample as it is and with the factor changed; ``before`` and ``after`` are pictures, None for tables."""
+
+    row_id: str
+    label: str
+    change: str
+    before: str | None
+    after: str | None
+    predicted_before: str
+    predicted_after: str
+
+
+@dataclass(frozen=True)
 class FindingCard:
-    """Something in the data that a person should look at."""
+    """Something in the data that a person should look at; ``reactions`` are (question, reference, candidate)."""
 
     severity: str
     title: str
     description: str
     suggestion: str
     facts: tuple[tuple[str, str], ...]
+    reactions: tuple[tuple[str, str, str], ...] = ()
+    examples: tuple[ExampleCard, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +113,10 @@ class Decisions:
     features: tuple[FeatureRow, ...]
     more_features: tuple[FeatureRow, ...]
     features_left_out: int
+    has_spread: bool
     rank_overlap: str | None
+    map_agreement: str | None
+    checks: tuple[CheckRow, ...]
     row_cards: tuple[RowCard, ...]
     image_cards: tuple[ImageCard, ...]
 
@@ -98,7 +126,8 @@ def show_decisions(report: CompactionReport) -> Decisions:
     explanation = report.explanation
     features = explanation.features
     largest = max((max(item.reference, item.candidate) for item in features), default=0.0)
-    rows = [_feature(item, largest) for item in features[:_ALL_FEATURES]]
+    widest = max((abs(end) for item in features for end in item.spread), default=0.0)
+    rows = [_feature(item, largest, widest) for item in features[:_ALL_FEATURES]]
     overlap = explanation.rank_overlap
     return Decisions(
         method=explanation.method,
@@ -106,7 +135,10 @@ def show_decisions(report: CompactionReport) -> Decisions:
         features=tuple(rows[:_OPEN_FEATURES]),
         more_features=tuple(rows[_OPEN_FEATURES:]),
         features_left_out=max(0, len(features) - _ALL_FEATURES),
+        has_spread=any(item.spread for item in features),
         rank_overlap=None if overlap is None else share(overlap, 0),
+        map_agreement=None if explanation.map_agreement is None else number(explanation.map_agreement, 2),
+        checks=tuple(check_row(check) for check in explanation.checks),
         row_cards=tuple(_row_card(item) for item in explanation.row_examples),
         image_cards=tuple(_image_card(item) for item in explanation.image_examples),
     )
@@ -118,10 +150,18 @@ def show_findings(report: CompactionReport) -> tuple[FindingCard, ...]:
     return tuple(_finding(finding) for finding in ranked)
 
 
-def _feature(item: FeatureAttribution, largest: float) -> FeatureRow:
+def _feature(item: FeatureAttribution, largest: float, widest: float) -> FeatureRow:
     reference, candidate = share(item.reference), share(item.candidate)
     label = f"{item.feature}: candidate {candidate}, reference {reference}"
-    return FeatureRow(item.feature, reference, candidate, paired_bar(item.reference, item.candidate, largest, label))
+    bar = paired_bar(item.reference, item.candidate, largest, label)
+    return FeatureRow(item.feature, reference, candidate, bar, _spread(item, widest))
+
+
+def _spread(item: FeatureAttribution, widest: float) -> Markup | None:
+    if len(item.spread) != 5:
+        return None
+    low, high = (number(end, 3, signed=True) for end in (item.spread[0], item.spread[-1]))
+    return spread_bar(item.spread, widest, f"{item.feature}: nine in ten rows from {low} to {high}")
 
 
 def _row_card(item: RowExplanation) -> RowCard:
@@ -159,6 +199,26 @@ def _finding(finding: Finding) -> FindingCard:
         shown = ", ".join(finding.affected_ids[:_IDS_SHOWN])
         more = len(finding.affected_ids) - _IDS_SHOWN
         facts.append(("Examples", shown + (f" and {more} more in the findings file" if more > 0 else "")))
+    if finding.fix is not None:
+        facts.append(("Fix that `darwin fix` applies", finding.fix.text))
     return FindingCard(
-        finding.severity.value, finding.title, finding.description, finding.suggestion or MISSING, tuple(facts)
+        finding.severity.value,
+        finding.title,
+        finding.description,
+        finding.suggestion or MISSING,
+        tuple(facts),
+        reactions=() if finding.amplification is None else _reactions(finding.amplification),
+        examples=tuple(_example_card(item) for item in finding.examples),
     )
+
+
+def _reactions(amplification: Amplification) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (question, share(getattr(amplification.reference, name), 0), share(getattr(amplification.candidate, name), 0))
+        for question, name in _QUESTIONS
+    )
+
+
+def _example_card(item: FindingExample) -> ExampleCard:
+    before, after = (uri if uri and _SAFE_PICTURE.fullmatch(uri) else None for uri in (item.before, item.after))
+    return ExampleCard(item.row_id, item.label, item.change, before, after, item.predicted_before, item.predicted_after)

@@ -46,8 +46,8 @@ class LearnedGenerator(Generator):
     A width profile is x_g = log(w_g / W_g), w_g channels of group g where the reference has W_g, less its mean over
     groups, so that it says nothing about size. Profiles are drawn from independent normal distributions. Of the judged
     candidates, the better half are examples; their weights v_i fall with the rank (Hansen, "The CMA evolution
-    strategy", arXiv 1604.00772) and with age, and sum to the number n of candidates, older ones counting less. With a prior worth
-    k candidates of mean m0 (claims by importance) and spread s0,
+    strategy", arXiv 1604.00772) and with age, and sum to the number n of candidates, older ones counting less. With a
+    prior worth k candidates of mean m0 (claims by importance) and spread s0,
 
         mean   = (k m0 + sum v_i x_i) / (k + n)
         spread^2 = (k s0^2 + sum v_i (x_i - mean)^2) / (k + n)

@@ -1,7 +1,5 @@
 """Whole pipelines on Darwin's image: Kubeflow's local container runner on podman, real data, the demo's bank."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +68,9 @@ def test_failures_are_failures(root: Path) -> None:
 def test_a_bank_retrains_and_compacts_its_network(root: Path) -> None:
     config = demo_config(
         root / "line", reference="-", train="-", validation="-", test="-",
-        budget=SearchBudget(generations=1, offspring=2, generation_samples=60_000, final_samples=200_000),
+        budget=SearchBudget(generations=1, offspring=1, generation_samples=40_000, final_samples=80_000),
     )  # fmt: skip
+    config = config.model_copy(update={"tfma_rows": 2000, "explain_rows": 64})
     train_and_compact_pipeline(config=config.to_json(), night=1)
     summary = CompactionSummary.from_json((root / "line" / "summary.json").read_text())
     assert summary.candidate.parameters <= 20_000 < summary.reference.parameters
