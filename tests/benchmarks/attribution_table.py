@@ -24,10 +24,7 @@ ground; the other removers are not. Cost is processor time in all threads, on a 
 """
 
 
-CURVES = (
-    "Mean probability of the decision along the curves (deletion by inpainting, insertion by blur); Coverage is the "
-    "overlap (IoU) with a pasted patch that changed the decision:"
-)
+CURVES = "Mean probability of the decision along the curves (deletion by inpainting, insertion by blur), and cost:"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -61,18 +58,11 @@ def pictures(part: dict[str, Any]) -> str:
             name,
             f"{part['curves'][name]['deletion']:.3f}",
             f"{part['curves'][name]['insertion']:.3f}",
-            percent(part["coverage"][name]) if name in part["coverage"] else "not run",
             f"{part['cpu_ms'][name]:.0f}",
         ]
         for name in part["curves"]
     ]
-    header = [
-        "",
-        "deletion (lower)",
-        "insertion (higher)",
-        f"Coverage %, {part['planted']} cases",
-        "CPU ms per picture",
-    ]
+    header = ["", "deletion (lower)", "insertion (higher)", "CPU ms per picture"]
     blocks += [
         CURVES,
         table(header, rows),
@@ -126,6 +116,10 @@ def main() -> None:
     for name, part in results.items():
         if name.startswith("pictures"):
             sections.append(pictures(part))
+        elif name.startswith("coverage"):
+            rows = [[method, percent(values)] for method, values in part["coverage"].items()]
+            what = f"Coverage in %: overlap (IoU) with a pasted patch that changed the decision, {part['cases']} cases"
+            sections.append(what + ":\n\n" + table(["", "Coverage"], rows))
         elif name.startswith("table"):
             sections.append(rows_of(name.removeprefix("table "), part))
     print("\n".join(section + "\n" for section in sections).rstrip())
