@@ -65,10 +65,10 @@ from darwin_core.progress import Reporter, Tracker
 
 ROOT = Path(__file__).parents[2]
 AREAS = (0.05, 0.1, 0.2)
-CURVE = (0.02, 0.05, 0.1, 0.2, 0.4, 0.7)
+CURVE = (0.05, 0.2, 0.5)
 COLUMNS = (1, 2, 3)
 ROUNDS = 2000
-QUANTUS_CASES = 16
+QUANTUS_CASES = 8
 
 
 def intervals(values: np.ndarray, groups: np.ndarray, seed: int = 0) -> list[float]:
@@ -129,67 +129,86 @@ def shap_maps(model: keras.Model, background: np.ndarray, rows: np.ndarray, targ
     return np.asarray(values)[..., 0].sum(axis=-1)
 
 
+class Pictures:
+    """One network and the pictures that it is asked about."""
+
+    def __init__(self, args: argparse.Namespace, network: str) -> None:
+        self.skip = args.skip
+        self.model = keras.models.load_model(args.references / f"gtsrb_{network}.keras", compile=False)
+        kind = OutputKind(task=Task.MULTICLASS, units=43, from_logits=True)
+        self.scorer = NetworkScorer(self.model, kind, batch_size=256)
+        self.odds = LogOdds(self.scorer)
+        self.rows, self.tracks = pictures(args.data, "valid", odd_tracks(args.cases))
+        drawn = np.random.default_rng(1)
+        self.background, _ = pictures(args.data, "train", lambda tracks: drawn.permutation(len(tracks))[:64])
+        self.judge = Judge(self.probabilities, self.rows)
+        self.targets = self.judge.decisions.classes
+        self.ours = {
+            "inquisitor": InquisitorAttribution(),
+            "Integrated Gradients": IntegratedGradients(),
+            "Expected Gradients": ExpectedGradients(self.background),
+            "occlusion": Occlusion(),
+        }
+        self.odds.gradients(self.rows[:1], self.targets[:1])  # traced before any clock runs
+
+    def probabilities(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(softmax(self.scorer.outputs({"image": values}), axis=1))
+
+    def made(self, method: Any, rows: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return np.asarray(method.attribute(self.odds, {"image": rows}, targets, Tracker()).values)
+
+    def maps(self) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, str]]:
+        """Maps of all methods, what they cost per picture, and why some did not run."""
+        rows, targets = self.rows, self.targets
+        makers: dict[str, Callable[[], np.ndarray]] = {
+            name: (lambda method=method: self.made(method, rows, targets)) for name, method in self.ours.items()
+        }
+        makers["shap GradientExplainer"] = lambda: shap_maps(self.model, self.background, rows, targets, 40)
+        makers["random regions"] = lambda: random_maps(rows)
+        makers["edges"] = lambda: edge_maps(rows)
+        maps, costs, failures = {}, {}, {}
+        for name, make in makers.items():
+            if name in self.skip:
+                continue
+            try:
+                maps[name], seconds = measured(make)
+            except Exception as error:  # a rival that does not run is a result
+                failures[name] = f"{type(error).__name__}: {error}"[:300]
+                continue
+            costs[name] = 1000 * seconds / len(rows)
+            print(f"  {name}: {costs[name]:.1f} CPU ms per picture", flush=True)
+        return maps, costs, failures
+
+
 def picture_part(args: argparse.Namespace, network: str) -> dict[str, Any]:
-    model = keras.models.load_model(args.references / f"gtsrb_{network}.keras", compile=False)
-    kind = OutputKind(task=Task.MULTICLASS, units=43, from_logits=True)
-    scorer = NetworkScorer(model, kind, batch_size=256)
-    rows, tracks = pictures(args.data, "valid", odd_tracks(args.cases))
-    background, _ = pictures(args.data, "train", lambda t: np.random.default_rng(1).permutation(len(t))[:64])
-    network_of = lambda values: softmax(scorer.outputs({"image": values}), axis=1)  # noqa: E731
-    judge = Judge(network_of, rows)
-    removers = {**REMOVERS, "training picture": by_training_pictures(background)}
-    targets, odds = judge.decisions.classes, LogOdds(scorer)
-    ours = {
-        "inquisitor": InquisitorAttribution(),
-        "Integrated Gradients": IntegratedGradients(),
-        "Expected Gradients": ExpectedGradients(background),
-        "occlusion": Occlusion(),
-    }
-
-    def made(method: Any, on: np.ndarray = rows, asked: np.ndarray = targets) -> np.ndarray:
-        return np.asarray(method.attribute(odds, {"image": on}, asked, Tracker()).values)
-
-    odds.gradients(rows[:1], targets[:1])  # traced before any clock runs
-    makers: dict[str, Callable[[], np.ndarray]] = {name: (lambda m=m: made(m)) for name, m in ours.items()}
-    makers["shap GradientExplainer"] = lambda: shap_maps(model, background, rows, targets, 40)
-    makers["random regions"] = lambda: random_maps(rows)
-    makers["edges"] = lambda: edge_maps(rows)
-    maps, costs, failures = {}, {}, {}
-    for name, make in makers.items():
-        try:
-            maps[name], seconds = measured(make)
-        except Exception as error:  # a rival that does not run is a result
-            failures[name] = f"{type(error).__name__}: {error}"[:300]
-            continue
-        costs[name] = 1000 * seconds / len(rows)
-        print(f"  {name}: {costs[name]:.1f} CPU ms per picture", flush=True)
+    case = Pictures(args, network)
+    removers = {**REMOVERS, "training picture": by_training_pictures(case.background)}
+    maps, costs, failures = case.maps()
     impacts = {
         name: {
-            remover: {str(area): judge.impact(found, area, remove) for area in AREAS}
+            remover: {str(area): case.judge.impact(found, area, remove) for area in AREAS}
             for remover, remove in removers.items()
         }
         for name, found in maps.items()
     }
+    print("  impact judged", flush=True)
     curves = {
         name: {
-            "deletion": float(judge.deletion(found, CURVE, removers["inpainting"]).mean()),
-            "insertion": float(judge.insertion(found, CURVE, removers["blur"]).mean()),
+            "deletion": float(case.judge.deletion(found, CURVE, removers["inpainting"]).mean()),
+            "insertion": float(case.judge.insertion(found, CURVE, removers["blur"]).mean()),
         }
         for name, found in maps.items()
     }
-    covered, planted = picture_coverage(network_of, rows, ours, made)
     return {
         "network": network,
-        "cases": len(rows),
-        "tracks": len(np.unique(tracks)),
+        "cases": len(case.rows),
+        "tracks": len(np.unique(case.tracks)),
         "cpu_ms": costs,
         "failures": failures,
-        "impact": summaries(impacts, tracks),
-        "ahead": leads(impacts, tracks),
+        "impact": summaries(impacts, case.tracks),
+        "ahead": leads(impacts, case.tracks),
         "curves": curves,
-        "coverage": covered,
-        "planted": planted,
-        "quantus": quantus_agreement(model, rows, targets, maps, judge),
+        "quantus": quantus_agreement(case.model, case.rows, case.targets, maps, case.judge),
     }
 
 
@@ -219,17 +238,19 @@ def leads(impacts: dict[str, Any], tracks: np.ndarray) -> dict[str, Any]:
     }
 
 
-def picture_coverage(network_of: Any, rows: np.ndarray, ours: dict[str, Any], made: Any) -> tuple[dict[str, Any], int]:
+def coverage_part(args: argparse.Namespace, network: str) -> dict[str, Any]:
     """Coverage (IoU) on pictures whose decision a pasted patch changed."""
-    planted = planted_patches(network_of, rows, np.roll(rows, 1, axis=0))
+    case = Pictures(args, network)
+    planted = planted_patches(case.probabilities, case.rows, np.roll(case.rows, 1, axis=0))
     if not len(planted.rows):
-        return {}, 0
-    decided = network_of(planted.pictures).argmax(axis=1)
-    cheap = {name: method for name, method in ours.items() if name != "occlusion"}
-    maps = {name: made(method, planted.pictures, decided) for name, method in cheap.items()}
+        return {"cases": 0, "coverage": {}}
+    decided = case.probabilities(planted.pictures).argmax(axis=1)
+    chosen = {name: method for name, method in case.ours.items() if name not in args.skip}
+    maps = {name: case.made(method, planted.pictures, decided) for name, method in chosen.items()}
     maps |= {"random regions": random_maps(planted.pictures), "edges": edge_maps(planted.pictures)}
-    single = np.arange(len(planted.rows))
-    return {name: intervals(coverage(found, planted.masks), single) for name, found in maps.items()}, len(single)
+    tracks = case.tracks[planted.rows]
+    found = {name: intervals(coverage(each, planted.masks), tracks) for name, each in maps.items()}
+    return {"cases": len(tracks), "coverage": found}
 
 
 def quantus_agreement(model: keras.Model, rows: np.ndarray, targets: np.ndarray, maps: Any, judge: Judge) -> Any:
@@ -375,8 +396,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--cases", type=int, default=256)
     parser.add_argument("--networks", nargs="*", default=["vgg"])
+    parser.add_argument("--skip", nargs="*", default=[], help="methods for pictures that are left out")
     parser.add_argument("--quick", action="store_true", help="short training of the tables' networks")
-    parser.add_argument("--table", type=Path, help="write the file as Markdown here")
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(2)
     commit = subprocess.run(
@@ -391,6 +412,7 @@ def main() -> None:
     results = Results(args.output, head)
     for network in args.networks:
         results.part(f"pictures {network}", lambda n=network: picture_part(args, n))
+        results.part(f"coverage {network}", lambda n=network: coverage_part(args, n))
     for name in TABLES:
         results.part(f"table {name}", lambda n=name: table_part(args, n))
 

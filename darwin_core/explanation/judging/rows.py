@@ -48,7 +48,9 @@ class RowJudge:
         self._inputs = take(inputs, self._owner)
         drawn = np.random.default_rng(seed).integers(count_rows(background), size=self._rows * draws)
         self._stand_ins = take(background, drawn)
-        scores = self._probabilities(network(inputs))
+        raw = network(inputs)
+        self._is_binary = raw.ndim == 1
+        scores = self._probabilities(raw)
         self._decided = self._decisions(scores)
         self._confidence = np.take_along_axis(scores, self._decided[:, None], axis=1)[:, 0]
 
@@ -88,8 +90,7 @@ class RowJudge:
         return self._probabilities(self._network({**self._inputs, **mixed}))
 
     def _probabilities(self, scores: Floats) -> Floats:
-        self._is_binary = scores.ndim == 1
-        return np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+        return np.stack([1 - scores, scores], axis=1) if self._is_binary else scores
 
     def _decisions(self, probabilities: Floats) -> NDArray[np.int64]:
         if self._is_binary:

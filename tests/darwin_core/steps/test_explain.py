@@ -236,8 +236,9 @@ def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
     )
     case = Case(line, line.put(reference, "candidate.keras"))
     result, found = case.explain("pictures")
-    assert "path gradients" in found.method
-    assert "rank correlation of 1.00" in found.method, "both networks are the same"
+    assert "the inquisitor's attribution" in found.method
+    assert found.map_agreement == pytest.approx(1), "both networks are the same"
+    assert [check.check_id for check in found.checks] == ["X2"]
     assert 3 <= len(found.image_examples) <= 12
     for example in found.image_examples:
         assert example.label in ("0", "1", "2")
