@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 AIRFLOW_VENV := .venv-airflow
+KUBERNETES_VENV := .venv-kubernetes
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 # Two processes: tests of one file share fixtures, so they stay together.
@@ -10,7 +11,7 @@ PARALLEL := -n 2 --dist loadfile
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core test-airflow test-slow test-rgw check lint types imports format pins golden clean
+.PHONY: help demo test test-core test-airflow test-slow test-kubernetes compatibility test-rgw check lint types imports format pins golden clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +30,12 @@ test-airflow: $(AIRFLOW_VENV)/.airflow $(VENV)/.dev ## tests of the Airflow prov
 test-slow: $(VENV)/.dev $(AIRFLOW_VENV)/.airflow ## tests that take minutes: browser, Kubeflow's local runner, a real Airflow
 	$(RUN) pytest -m "slow or browser" $(PYTEST_ARGS)
 	DARWIN_PYTHON=$(CURDIR)/$(VENV)/bin/python $(AIRFLOW_VENV)/bin/python -m pytest -m "slow or airflow" tests/operators tests/pipelines/airflow $(PYTEST_ARGS)
+
+test-kubernetes: $(KUBERNETES_VENV)/.kubernetes ## tests of the launcher that drives Airflow's Kubernetes provider
+	$(KUBERNETES_VENV)/bin/python -m pytest tests/operators/launchers/test_kubernetes.py $(PYTEST_ARGS)
+
+compatibility: $(UV) ## load the provider under every Airflow and Python at hand, and write operators/COMPATIBILITY.md
+	$(UV) tool run nox -s compatibility table
 
 test-rgw: $(VENV)/.dev ## tests against a Ceph object gateway, where one is installed
 	$(RUN) pytest -m rgw $(PYTEST_ARGS)
@@ -55,9 +62,10 @@ pins: $(UV) ## make the hashed pins under requirements/ anew
 	$(COMPILE) pyproject.toml --extra kfp -o requirements/kfp.txt
 	$(COMPILE) pyproject.toml --extra engine --extra onnx --extra kfp --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra airflow --group airflow-test -o requirements/airflow.txt
+	$(COMPILE) pyproject.toml --extra airflow-kubernetes --group airflow-test -o requirements/kubernetes.txt
 
 clean: ## remove environments and what the demo wrote
-	rm -rf $(VENV) $(AIRFLOW_VENV) .demo .cache
+	rm -rf $(VENV) $(AIRFLOW_VENV) $(KUBERNETES_VENV) .nox .demo .cache
 
 # One environment serves demo and tests; the test pins contain the engine's.
 $(UV): requirements/uv.txt
@@ -78,4 +86,10 @@ $(AIRFLOW_VENV)/.airflow: requirements/airflow.txt pyproject.toml $(UV)
 	$(PYTHON) -m venv $(AIRFLOW_VENV)
 	$(UV) pip install --quiet --python $(AIRFLOW_VENV)/bin/python --require-hashes -r requirements/airflow.txt
 	$(UV) pip install --quiet --python $(AIRFLOW_VENV)/bin/python --no-deps --editable .
+	@touch $@
+
+$(KUBERNETES_VENV)/.kubernetes: requirements/kubernetes.txt pyproject.toml $(UV)
+	$(PYTHON) -m venv $(KUBERNETES_VENV)
+	$(UV) pip install --quiet --python $(KUBERNETES_VENV)/bin/python --require-hashes -r requirements/kubernetes.txt
+	$(UV) pip install --quiet --python $(KUBERNETES_VENV)/bin/python --no-deps --editable .
 	@touch $@

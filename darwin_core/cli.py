@@ -135,8 +135,14 @@ def compact(
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    control: Annotated[
+        bool, typer.Option(help="Train a uniformly narrowed network of the same size beside the chosen one.")
+    ] = True,
     generator: Annotated[
-        str, typer.Option(help="What proposes networks: importance (widths), separable or blocks (layers, too).")
+        str,
+        typer.Option(
+            help="What proposes networks: importance, learned (from races), separable or blocks (layers, too)."
+        ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
@@ -195,7 +201,7 @@ def compact(
             storage=storage,
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
-            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds, control=control),
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
@@ -260,6 +266,17 @@ def fix(
         reporter=default_reporter(quiet=quiet),
     )
     print_fix(report, as_json=as_json)
+
+
+@app.command("run")
+def run_command(
+    config: Annotated[str, typer.Option(help="The run's CompactionConfig, as JSON or its URI.")],
+    run_id: Annotated[str, typer.Option(help="Name of the run; the same name resumes it.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
+    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
 
 
 @app.command("run-step")
@@ -458,13 +475,17 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
         return STEPS[step][0].from_json(_text(request), origin=request)
     if config is None or request is not None or run_id is None:
         raise RequestError("Expected either --request, or --config together with --run-id.")
-    parsed = CompactionConfig.from_json(_text(config), origin="--config" if config.lstrip()[:1] == "{" else config)
+    parsed = _config(config)
     from darwin_core.steps.runner import stored_results
     from darwin_core.steps.stored_runs import store_config
 
     if step is StepName.SYNTHESIZE:
         store_config(parsed, run_id)
     return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+
+
+def _config(given: str) -> CompactionConfig:
+    return CompactionConfig.from_json(_text(given), origin="--config" if given.lstrip()[:1] == "{" else given)
 
 
 def load_quietly(module: str) -> None:

@@ -82,6 +82,7 @@ from darwin_core.contracts.steps import StepRequest as StepRequest
 from darwin_core.contracts.steps import StepResult as StepResult
 from darwin_core.contracts.steps import SynthesizeRequest as SynthesizeRequest
 from darwin_core.contracts.steps import SynthesizeResult as SynthesizeResult
+from darwin_core.contracts.steps import step_key as step_key
 from darwin_core.contracts.storage import StorageOptions as StorageOptions
 from darwin_core.contracts.synthesis import BlockOperator as BlockOperator
 from darwin_core.contracts.synthesis import CandidateRecord as CandidateRecord
@@ -94,5 +95,7 @@ from darwin_core.contracts.synthesis import Insights as Insights
 from darwin_core.contracts.synthesis import ParetoFront as ParetoFront
 from darwin_core.contracts.synthesis import Pick as Pick
 from darwin_core.contracts.synthesis import QualityMetrics as QualityMetrics
+from darwin_core.contracts.synthesis import Relaxation as Relaxation
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord
+from darwin_core.contracts.synthesis import TrimmedTable as TrimmedTable

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 from pydantic import Field
 
+from darwin_core import __version__
 from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Document, RunId
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
@@ -187,3 +189,8 @@ STEPS: dict[StepName, tuple[type[StepRequest], type[StepResult]]] = {
     StepName.EXPLAIN: (ExplainRequest, ExplainResult),
     StepName.PUBLISH: (PublishRequest, PublishResult),
 }
+
+
+def step_key(name: StepName, request: StepRequest) -> str:
+    """Content address of a step run: digest of step name, request and Darwin version."""
+    return hashlib.sha256(f"{name}\n{__version__}\n{request.digest()}".encode()).hexdigest()

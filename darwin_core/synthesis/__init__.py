@@ -7,6 +7,7 @@ hold and a performance function ranks what does. ``Search`` joins them; each par
 from darwin_core.synthesis.generators import BlocksGenerator as BlocksGenerator
 from darwin_core.synthesis.generators import Generator as Generator
 from darwin_core.synthesis.generators import ImportanceGenerator as ImportanceGenerator
+from darwin_core.synthesis.generators import LearnedGenerator as LearnedGenerator
 from darwin_core.synthesis.generators import RandomGenerator as RandomGenerator
 from darwin_core.synthesis.generators import SeparableGenerator as SeparableGenerator
 from darwin_core.synthesis.generators import Situation as Situation

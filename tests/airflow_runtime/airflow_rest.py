@@ -42,6 +42,12 @@ class AirflowRest:
         answer = self._session.patch(f"{self.base_url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=30)
         assert answer.ok, f"unpause {dag_id}: {answer.status_code} {answer.text[:500]}"
 
+    def reparse(self, dag_id: str) -> None:
+        """Have the DAG's file read again now."""
+        token = self.get(f"dags/{dag_id}")["file_token"]
+        answer = self._session.put(f"{self.base_url}/api/v2/parseDagFile/{token}", timeout=30)
+        assert answer.ok, f"reparse {dag_id}: {answer.status_code} {answer.text[:500]}"
+
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         answer = self._session.patch(
             f"{self.base_url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",
@@ -49,6 +55,35 @@ class AirflowRest:
             timeout=30,
         )
         assert answer.ok, f"mark {task_id} {state}: {answer.status_code} {answer.text[:500]}"
+
+    def clear(self, dag_id: str, run_id: str, task_ids: list[str]) -> None:
+        """Let these tasks of a run run again."""
+        answer = self._session.post(
+            f"{self.base_url}/api/v2/dags/{dag_id}/clearTaskInstances",
+            json={"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False},
+            timeout=30,
+        )
+        assert answer.ok, f"clear {task_ids}: {answer.status_code} {answer.text[:500]}"
+
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+        """What a task asks people; None while it has not asked."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._session.get(f"{self.base_url}/api/v2/{path}", timeout=30)
+        return dict(answer.json()) if answer.ok else None
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task's question."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._session.patch(
+            f"{self.base_url}/api/v2/{path}", json={"chosen_options": [option], "params_input": {}}, timeout=30
+        )
+        assert answer.ok, f"answer {task_id}: {answer.status_code} {answer.text[:500]}"
+
+    def test_connection(self, connection: dict[str, Any]) -> tuple[bool, str]:
+        """What the button *Test* of a connection says."""
+        answer = self._session.post(f"{self.base_url}/api/v2/connections/test", json=connection, timeout=60)
+        assert answer.ok, f"test connection: {answer.status_code} {answer.text[:500]}"
+        return bool(answer.json()["status"]), str(answer.json()["message"])
 
     def dag_ids(self) -> set[str]:
         return {dag["dag_id"] for dag in self.get("dags")["dags"]}
