@@ -128,11 +128,11 @@ def _suspicions(
 ) -> list[_Suspicion]:
     """Associations that nothing else in the samples foretells; the strongest first, not too many of one class."""
     scan = AssociationScan(pool.labels, classes, rng)
-    measured: dict[str, Floats] = {}
+    measured: dict[int, Floats] = {}
     with reporter.track("Holding factors against labels", total=len(factors)) as tracker:
         for factor in factors:
-            measured[factor.name] = factor.measure(pool.inputs)
-            scan.add(factor, measured[factor.name])
+            measured[id(factor)] = factor.measure(pool.inputs)
+            scan.add(factor, measured[id(factor)])
             tracker.advance(1, factor.name)
     kept: list[_Suspicion] = []
     per_class: dict[int, int] = {}
@@ -142,7 +142,7 @@ def _suspicions(
             tracker.advance(1, association.factor.name)
             if per_class.get(association.target, 0) >= _MAX_PER_CLASS or len(kept) >= MAX_EXAMINED:
                 continue
-            trial = _trial(pool, association, measured[association.factor.name])
+            trial = _trial(pool, association, measured[id(association.factor)])
             rest = _foretold(pool, trial, rng)
             if rest.value <= MOST_FORETOLD if rest is not None else _marks_all(association):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
