@@ -162,7 +162,7 @@ def read_rows(folder: Path, data: str, seed: int) -> tuple[dict[str, np.ndarray]
     table = pq.read_table(folder / f"{file}.parquet")
     rows = np.random.default_rng(seed).permutation(table.num_rows)[: sum(TABLE_ROWS)]
     table = table.take(pa.array(rows))
-    labels = np.isin(np.array(table[label].to_pylist(), object), [1, "yes"]).astype(np.int64)
+    labels = np.array([value in (1, "yes") for value in table[label].to_pylist()], np.int64)
     columns = {}
     for name in table.column_names:
         if name not in (label, *dropped):
