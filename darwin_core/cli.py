@@ -145,6 +145,9 @@ def compact(
         ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
+    actionable: Annotated[
+        list[str] | None, typer.Option(help="Column that a person can change; counterfactuals change no others.")
+    ] = None,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
@@ -205,6 +208,7 @@ def compact(
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
+            actionable=tuple(actionable or ()),
             title=title,
             threads=threads,
             seed=seed,
@@ -231,6 +235,38 @@ def front(
     line, run_id = parse_run(run, output)
     found = read_front(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
     print_front(found, as_json=as_json)
+
+
+@app.command("run")
+def run_command(
+    config: Annotated[str, typer.Option(help="The run's CompactionConfig, as JSON or its URI.")],
+    run_id: Annotated[str, typer.Option(help="Name of the run; the same name resumes it.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
+    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
+
+
+@app.command("summary")
+def summary_command(
+    run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a finished run came out, and write its summary.json where an orchestrator ran the steps."""
+    from darwin_core.steps.compaction import store_summary
+    from darwin_core.steps.runner import stored_results
+    from darwin_core.steps.stored_runs import read_config
+
+    line, run_id = parse_run(run, output)
+    config = read_config(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    _conclude(store_summary(config, run_id, stored_results(config, run_id)), config.storage, as_json=as_json)
 
 
 @app.command()
@@ -268,23 +304,18 @@ def fix(
     print_fix(report, as_json=as_json)
 
 
-@app.command("run")
-def run_command(
-    config: Annotated[str, typer.Option(help="The run's CompactionConfig, as JSON or its URI.")],
-    run_id: Annotated[str, typer.Option(help="Name of the run; the same name resumes it.")],
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
-    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
-
-
 @app.command("run-step")
 def run_step_command(
     step: Annotated[StepName, typer.Argument(help="Which of the five steps.")],
     request: Annotated[str | None, typer.Option(help="URI of the step's request JSON.")] = None,
     config: Annotated[str | None, typer.Option(help="Instead: the run's CompactionConfig, as JSON or its URI.")] = None,
     run_id: Annotated[str | None, typer.Option(help="With --config: name of the run.")] = None,
+    branch_of: Annotated[
+        str | None, typer.Option(help="synthesize: search the snapshot of this run, beside other searches.")
+    ] = None,
+    choose_from: Annotated[
+        list[str] | None, typer.Option(help="synthesize: take the best of these searches; repeat for each.")
+    ] = None,
     result: Annotated[str | None, typer.Option(help="Where to write a copy of the result JSON.")] = None,
     save: Annotated[list[str] | None, typer.Option(help="FIELD=PATH: copy that part of the result to a file.")] = None,
     work_dir: Annotated[Path | None, typer.Option(help="Scratch folder; survives a kill.")] = None,
@@ -293,7 +324,8 @@ def run_step_command(
     """Run one step: the door that every orchestrator uses. The result's JSON goes to standard output, too."""
     from darwin_core.steps.runner import find_result, run_step
 
-    step_request = _step_request(step, request, config, run_id)  # before the engine loads: a bad one fails at once
+    # Before the engine loads: a bad request fails at once.
+    step_request = _step_request(step, request, config, run_id, branch_of, choose_from or [])
     outcome = find_result(step, step_request)
     if outcome is None:
         load_quietly("tensorflow")
@@ -470,7 +502,16 @@ def _text(document: str) -> str | bytes:
     return open_store(document).read(document).data
 
 
-def _step_request(step: StepName, request: str | None, config: str | None, run_id: str | None) -> StepRequest:
+def _step_request(
+    step: StepName,
+    request: str | None,
+    config: str | None,
+    run_id: str | None,
+    branch_of: str | None,
+    choose_from: list[str],
+) -> StepRequest:
+    if (branch_of or choose_from) and (step is not StepName.SYNTHESIZE or config is None):
+        raise RequestError("--branch-of and --choose-from are for synthesize with --config.")
     if request is not None and config is None:
         return STEPS[step][0].from_json(_text(request), origin=request)
     if config is None or request is not None or run_id is None:
@@ -481,7 +522,14 @@ def _step_request(step: StepName, request: str | None, config: str | None, run_i
 
     if step is StepName.SYNTHESIZE:
         store_config(parsed, run_id)
-    return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    if branch_of is None and not choose_from:
+        return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    from darwin_core.steps.branches import begin_branch, find_rivals
+
+    if branch_of is not None:
+        return request_for(step, parsed, run_id, begin_branch(parsed, run_id, branch_of))
+    chosen = request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    return chosen.model_copy(update={"rivals": find_rivals(parsed, run_id, choose_from)})
 
 
 def _config(given: str) -> CompactionConfig:

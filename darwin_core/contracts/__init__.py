@@ -96,6 +96,7 @@ from darwin_core.contracts.synthesis import ParetoFront as ParetoFront
 from darwin_core.contracts.synthesis import Pick as Pick
 from darwin_core.contracts.synthesis import QualityMetrics as QualityMetrics
 from darwin_core.contracts.synthesis import Relaxation as Relaxation
+from darwin_core.contracts.synthesis import Rival as Rival
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord
 from darwin_core.contracts.synthesis import TrimmedTable as TrimmedTable

@@ -57,6 +57,9 @@ class CompactionConfig(Document):
     gate: GateConfig = GateConfig()
     tfma_rows: int = Field(default=20_000, ge=0)
     explain_rows: int = Field(default=512, ge=8)
+    actionable: tuple[str, ...] = Field(
+        default=(), description="columns that a person can change; counterfactuals change no others; empty: any column"
+    )
     block_on_findings: bool = False
     title: str = "Compaction report"
     threads: int | None = Field(default=None, ge=1)
@@ -129,6 +132,7 @@ def request_for(
             insights=synthesized.insights,
             predictions=evaluated.predictions,
             rows=config.explain_rows,
+            actionable=config.actionable,
             title=config.title,
             seed=config.seed,
         )

@@ -41,6 +41,13 @@ class GateConfig(Contract):
     holdout_looks: int | None = Field(
         default=100, ge=1, description="looks after which a hold-out is worn out and proves nothing any more"
     )
+    rank_overlap: float | None = Field(
+        default=0.7, ge=0, le=1, description="agreement of both networks' reasons, looked at after the explanation"
+    )
+    deletion_p: float | None = Field(default=0.01, gt=0, lt=1, description="p of the deletion test, likewise")
+    block_on_explanation: bool = Field(
+        default=False, description="an explanation that fails these two keeps the champion; otherwise it is reported"
+    )
     seed: int = 0
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Contract, Document
+from darwin_core.contracts.evaluation import Check
 
 
 class FeatureAttribution(Contract):
@@ -16,6 +17,9 @@ class FeatureAttribution(Contract):
     feature: str
     reference: float = Field(ge=0)
     candidate: float = Field(ge=0)
+    spread: tuple[float, ...] = Field(
+        default=(), description="5, 25, 50, 75 and 95 % quantiles over rows of the candidate's signed attribution"
+    )
 
 
 class ReasonCode(Contract):
@@ -158,6 +162,10 @@ class Explanation(Document):
         default=(), description="tables; most important for the candidate first"
     )
     rank_overlap: float | None = Field(default=None, description="mean overlap of both networks' top-3 columns per row")
+    map_agreement: float | None = Field(
+        default=None, description="pictures: mean rank correlation of both networks' attribution maps"
+    )
+    checks: tuple[Check, ...] = Field(default=(), description="X1 and X2 of the gate's table")
     row_examples: tuple[RowExplanation, ...] = ()
     image_examples: tuple[ImageExplanation, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -95,6 +95,10 @@ class SynthesizeRequest(StepRequest):
     pick: Pick | None = None
     picked_from: ArtifactRef | None = Field(default=None, description="see FetchDataResult")
     exports: tuple[ExportFormat, ...] = Field(default=(), description="other formats to write the chosen network in")
+    rivals: tuple[ArtifactRef, ...] = Field(
+        default=(),
+        description="results of parallel searches: nothing is searched, the best of what they chose is taken",
+    )
 
 
 class SynthesizeResult(StepResult):
@@ -143,6 +147,9 @@ class ExplainRequest(StepRequest):
     verdict_document: ArtifactRef
     predictions: ArtifactRef
     rows: int = Field(default=512, ge=8, description="rows that are explained")
+    actionable: tuple[str, ...] = Field(
+        default=(), description="columns that counterfactuals may change; empty: any column"
+    )
     title: str = "Compaction report"
     seed: int = 0
 

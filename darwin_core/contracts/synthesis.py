@@ -164,6 +164,19 @@ class Pick(Contract):
         return f"{self.candidate_id} of run {self.run_id}"
 
 
+class Rival(Contract):
+    """One of several searches of the same snapshot, each with settings of its own, that ran side by side."""
+
+    run_id: RunId
+    seed: int
+    strategy: str = Field(description="what proposed its network, e.g. 'importance'")
+    chosen: str = Field(description="its candidate")
+    cost: NetworkCost
+    performance: float | None
+    feasible: bool
+    taken: bool = Field(description="whether this one was the best")
+
+
 class SearchRecord(Document):
     """The whole search: every candidate, the Pareto front, the choice and why.
 
@@ -188,6 +201,9 @@ class SearchRecord(Document):
     reason: str = Field(description="why this candidate, as a sentence")
     exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
     tables: tuple[TrimmedTable, ...] = Field(default=(), description="lookup tables that every candidate has smaller")
+    rivals: tuple[Rival, ...] = Field(
+        default=(), description="the parallel searches, of which this record is that of the best"
+    )
 
 
 class ParetoFront(Document):

@@ -7,9 +7,11 @@
 
 from darwin_core.explanation.attribution import Attribution as Attribution
 from darwin_core.explanation.attribution import Attributor as Attributor
+from darwin_core.explanation.attribution import ExpectedGradients as ExpectedGradients
 from darwin_core.explanation.attribution import FeatureMap as FeatureMap
+from darwin_core.explanation.attribution import InquisitorAttribution as InquisitorAttribution
+from darwin_core.explanation.attribution import IntegratedGradients as IntegratedGradients
 from darwin_core.explanation.attribution import Occlusion as Occlusion
-from darwin_core.explanation.attribution import PathGradients as PathGradients
 from darwin_core.explanation.attribution import SampledShapley as SampledShapley
 from darwin_core.explanation.checks import CheckedData as CheckedData
 from darwin_core.explanation.checks import Column as Column

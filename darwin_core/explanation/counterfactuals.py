@@ -19,6 +19,9 @@ ScoreRows = Callable[[Inputs], Floats]
 
 _VALUES = 24
 NO_SINGLE_CHANGE = "No change of a single column to a value seen in training flips the decision."
+NO_ACTIONABLE_CHANGE = (
+    "No change of one of the columns that can be acted on, to a value seen in training, flips the decision."
+)
 
 
 @dataclass(frozen=True)
@@ -41,23 +44,40 @@ class SingleChange:
         background: Training rows, which supply the values to try.
         rule: How scores become decisions.
         score: The network.
+        actionable: Names of the columns that may be changed; empty: any.
     """
 
-    def __init__(self, features: FeatureMap, background: Inputs, rule: DecisionRule, score: ScoreRows) -> None:
-        self._features = FeatureMap(tuple(f for f in features.features if features.values(background, f).ndim == 1))
+    def __init__(
+        self,
+        features: FeatureMap,
+        background: Inputs,
+        rule: DecisionRule,
+        score: ScoreRows,
+        actionable: tuple[str, ...] = (),
+    ) -> None:
+        self._features = FeatureMap(
+            tuple(
+                feature
+                for feature in features.features
+                if features.values(background, feature).ndim == 1 and (not actionable or feature.name in actionable)
+            )
+        )
+        self._none = NO_ACTIONABLE_CHANGE if actionable else NO_SINGLE_CHANGE
         self._background = background
         self._rule = rule
         self._score = score
 
     def describe(self, row: Inputs) -> str | None:
         """The smallest flipping change of a row (inputs with one row) as a sentence; None for regression."""
-        if self._rule.task is Task.REGRESSION or not self._features.features:
+        if self._rule.task is Task.REGRESSION:
             return None
         before = self._score(row)
+        if not self._features.features:
+            return self._none if self._none == NO_ACTIONABLE_CHANGE else None
         coarse = [option for f in self._features.features for option in self._options(f, row)]
         nearest = self._nearest(row, before, coarse)
         if nearest is None:
-            return NO_SINGLE_CHANGE
+            return self._none
         option, after = self._nearest(row, before, self._finer(row, nearest[0])) or nearest
         return self._sentence(row, option, before, after)
 

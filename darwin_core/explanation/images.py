@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from darwin_core.contracts import ImageExplanation, Task
-from darwin_core.explanation.attribution import Attributor, Occlusion, PathGradients
+from darwin_core.explanation.attribution import Attributor, InquisitorAttribution, Occlusion
 from darwin_core.explanation.attribution.base import Floats, Scorer
 from darwin_core.explanation.decisions import DecisionRule, show_effect
 from darwin_core.explanation.examples import telling_pictures, telling_rows
+from darwin_core.explanation.judging.controls import random_maps
+from darwin_core.explanation.judging.impact import Judge
+from darwin_core.explanation.judging.removal import by_blur
+from darwin_core.explanation.log_odds import LogOdds
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
-from darwin_core.explanation.scoring import LogOdds
 from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, score_rows
 from darwin_core.progress import Reporter
 
 MAX_PICTURES = 12
-_BACKGROUND = 32
+COMPARED_PICTURES = 32
+_AREA = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class PictureExplanation:
     Attributes:
         method: How it was found, as a sentence.
         examples: Telling pictures.
-        agreement: Mean rank correlation of both networks' attribution maps.
+        agreement: Mean rank correlation of both networks' attribution maps, on pictures drawn at random.
+        falls: (pictures,) how much further decisions fall without their region than without a random one.
     """
 
     method: str
     examples: tuple[ImageExplanation, ...]
     agreement: float
+    falls: Floats
 
 
 def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PICTURES) -> PictureExplanation:
@@ -49,7 +56,9 @@ def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PI
     """
     scored = score_rows(subject, reporter)
     rule = decision_rule(subject, scored.candidate)
-    positions = _choose(rule, scored, most)
+    telling = _choose(rule, scored, most)
+    drawn = subject.rng(6).permutation(len(scored.rows))[:COMPARED_PICTURES]
+    positions, count = np.concatenate([telling, drawn]), len(telling)
     name = subject.bound[0].input.name
     inputs = {name: subject.validation.take(scored.rows[positions]).inputs[name]}
     targets = rule.targets(scored.candidate[positions])
@@ -57,14 +66,15 @@ def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PI
     with reporter.track("Attributing decisions to pixels", total=2 * len(positions)) as tracker:
         reference = plan.attributor.attribute(plan.reference, inputs, targets, tracker).values
         candidate = plan.attributor.attribute(plan.candidate, inputs, targets, tracker).values
-    pixels = to_pixels(subject.validation.inputs[name][scored.rows[positions]])
+    pixels = to_pixels(subject.validation.inputs[name][scored.rows[telling]])
     return PictureExplanation(
         method=f"{plan.attributor.method}, of {plan.scale}{scored.note}",
         examples=tuple(
             _example(subject, rule, scored, int(position), pixels[row], (candidate[row], reference[row]))
-            for row, position in enumerate(positions)
+            for row, position in enumerate(telling)
         ),
-        agreement=_agreement(reference, candidate),
+        agreement=_agreement(reference[count:], candidate[count:]),
+        falls=_falls(subject, rule, inputs[name][count:], candidate[count:]),
     )
 
 
@@ -79,13 +89,11 @@ class _Plan:
 
 
 def _plan(subject: Subject, rule: DecisionRule) -> _Plan:
-    """Path gradients where both networks can be differentiated by their pixels, occlusion otherwise."""
+    """The inquisitor's method where both networks can be differentiated by their pixels, occlusion otherwise."""
     reference, candidate = subject.reference, subject.candidate
     if not (reference.is_differentiable and candidate.is_differentiable):
         return _Plan(Occlusion(), reference, candidate, rule.scale)
-    drawn = np.sort(subject.rng(4).permutation(subject.train.rows)[:_BACKGROUND])
-    background = subject.train.take(drawn).inputs[subject.bound[0].input.name]
-    attributor = PathGradients(background, seed=subject.seed)
+    attributor = InquisitorAttribution()
     if rule.task is Task.REGRESSION:
         return _Plan(attributor, reference, candidate, rule.scale)
     return _Plan(attributor, LogOdds(reference), LogOdds(candidate), f"the log-odds behind {rule.scale}")
@@ -122,6 +130,23 @@ def _example(
         attribution=overlay_uri(pixels, maps[0]),
         reference_attribution=overlay_uri(pixels, maps[1]),
     )
+
+
+def _falls(subject: Subject, rule: DecisionRule, pictures: NDArray[Any], maps: Floats) -> Floats:
+    """(pictures,) fall of the decision's probability without its region, beyond that without a random one."""
+    if rule.task is Task.REGRESSION:
+        return np.zeros(0)
+    name = subject.bound[0].input.name
+
+    def probabilities(values: NDArray[np.float32]) -> Floats:
+        scores = subject.candidate.scores({name: values.astype(pictures.dtype)})
+        return np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
+
+    judge = Judge(probabilities, pictures)
+    sign = np.where(judge.decisions.classes == 0, -1, 1) if rule.task is Task.BINARY else np.ones(len(maps))
+    own = judge.deletion(sign[:, None, None] * maps, [_AREA], by_blur)
+    random = judge.deletion(random_maps(pictures, subject.seed), [_AREA], by_blur)
+    return np.asarray((random - own)[:, 0])
 
 
 def _agreement(reference: Floats, candidate: Floats) -> float:

@@ -9,6 +9,7 @@ from darwin_core.contracts import FeatureAttribution
 from darwin_core.explanation.attribution.base import Floats
 
 TOP = 3
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def global_shares(values: Floats) -> Floats:
@@ -25,8 +26,15 @@ def feature_attributions(
     ours, theirs = global_shares(candidate), global_shares(reference)
     order = np.lexsort((-theirs, -ours))
     return tuple(
-        FeatureAttribution(feature=names[i], reference=float(theirs[i]), candidate=float(ours[i])) for i in order
+        FeatureAttribution(
+            feature=names[i], reference=float(theirs[i]), candidate=float(ours[i]), spread=_spread(candidate[:, i])
+        )
+        for i in order
     )
+
+
+def _spread(values: Floats) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.quantile(values, _QUANTILES)) if len(values) else ()
 
 
 def rank_overlap(reference: Floats, candidate: Floats) -> float:

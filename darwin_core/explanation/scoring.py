@@ -13,7 +13,7 @@ from darwin_core.contracts import OutputKind, Task
 from darwin_core.explanation.attribution.base import Floats, Inputs, Targets
 from darwin_core.networks import Predictor, to_scores
 
-_TINY = 1e-7
+_GRADIENT_ROWS = 256
 
 
 class NetworkScorer:
@@ -26,11 +26,11 @@ class NetworkScorer:
     """
 
     def __init__(self, model: keras.Model, kind: OutputKind, *, batch_size: int = 2048) -> None:
-        self._model = model
-        self._kind = kind
+        self.model = model
+        self.kind = kind
         self._predict = Predictor(model)
         self._batch_size = batch_size
-        self._gradient = tf.function(self._score_and_gradient, reduce_retracing=True)
+        self._gradient: Any = None
         self.inputs: tuple[str, ...] = tuple(given.name for given in self._predict.inputs)
         """Names of the network's inputs."""
 
@@ -42,8 +42,11 @@ class NetworkScorer:
 
     def scores(self, inputs: Inputs) -> Floats:
         """Scores of shape (rows,), or (rows, classes) where there are more than two."""
-        outputs = self._predict(inputs, batch_size=self._batch_size)
-        return np.asarray(to_scores(self._kind, outputs), np.float64)
+        return np.asarray(to_scores(self.kind, self.outputs(inputs)), np.float64)
+
+    def outputs(self, inputs: Inputs) -> NDArray[Any]:
+        """Raw outputs of the network, rows first."""
+        return self._predict(inputs, batch_size=self._batch_size)
 
     def __call__(self, inputs: Inputs, targets: Targets | None) -> Floats:
         """Scores of shape (rows,): of the target class, where there are several."""
@@ -54,45 +57,41 @@ class NetworkScorer:
 
     def gradients(self, pictures: NDArray[Any], targets: Targets | None) -> tuple[Floats, NDArray[np.float32]]:
         """Scores and their gradients by the pictures; the score is the same as that of a call."""
-        chosen = np.zeros(len(pictures), np.int64) if targets is None else targets
-        scores, gradients = self._gradient(
-            tf.constant(pictures.astype(np.float32)), tf.constant(chosen, dtype=tf.int64)
-        )
-        return scores.numpy().astype(np.float64), gradients.numpy()
+        if self._gradient is None:
+            self._gradient = self._compiled_gradient(pictures.shape[1:])
+        return in_batches(self._gradient, pictures, targets)
+
+    def _compiled_gradient(self, shape: tuple[int, ...]) -> Any:
+        """One traced function for batches of any size: tracing takes longer than most calls."""
+        signature = [tf.TensorSpec((None, *shape), tf.float32), tf.TensorSpec((None,), tf.int64)]
+        return tf.function(self._score_and_gradient, input_signature=signature, autograph=False)
 
     def _score_and_gradient(self, pictures: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(pictures)
-            score = self._score(tf.cast(self._model(pictures, training=False), tf.float32), targets)
+            score = score_of(self.kind, tf.cast(self.model(pictures, training=False), tf.float32), targets)
         return score, tf.cast(tape.gradient(score, pictures), tf.float32)
 
-    def _score(self, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        outputs = tf.reshape(outputs, (tf.shape(outputs)[0], -1))
-        if self._kind.task is Task.REGRESSION:
-            return outputs[:, 0]
-        if self._kind.task is Task.BINARY:
-            return tf.sigmoid(outputs[:, 0]) if self._kind.from_logits else outputs[:, 0]
-        probabilities = tf.nn.softmax(outputs) if self._kind.from_logits else outputs
-        return tf.gather(probabilities, targets, axis=1, batch_dims=1)
+
+def score_of(kind: OutputKind, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """(rows,) scores from float outputs, as a graph that can be differentiated: of the target class, if several."""
+    outputs = tf.reshape(outputs, (tf.shape(outputs)[0], -1))
+    if kind.task is Task.REGRESSION:
+        return outputs[:, 0]
+    if kind.task is Task.BINARY:
+        return tf.sigmoid(outputs[:, 0]) if kind.from_logits else outputs[:, 0]
+    probabilities = tf.nn.softmax(outputs) if kind.from_logits else outputs
+    return tf.gather(probabilities, targets, axis=1, batch_dims=1)
 
 
-class LogOdds:
-    """A differentiable scorer on the scale of log-odds, for networks whose probabilities are nearly 0 or 1.
-
-    There the probability's gradient vanishes and a map would show noise. Contributions on this scale still add up.
-    """
-
-    def __init__(self, scorer: NetworkScorer) -> None:
-        self._scorer = scorer
-
-    def __call__(self, inputs: Inputs, targets: Targets | None) -> Floats:
-        """Log-odds of the target class, shape (rows,)."""
-        p = np.clip(self._scorer(inputs, targets), _TINY, 1 - _TINY)
-        return np.asarray(np.log(p) - np.log1p(-p))
-
-    def gradients(self, pictures: NDArray[Any], targets: Targets | None) -> tuple[Floats, NDArray[np.float32]]:
-        """Log-odds and their gradients."""
-        p, gradients = self._scorer.gradients(pictures, targets)
-        p = np.clip(p, _TINY, 1 - _TINY)
-        factor = (1.0 / (p * (1 - p))).astype(np.float32)
-        return np.log(p) - np.log1p(-p), gradients * factor.reshape(-1, *(1,) * (gradients.ndim - 1))
+def in_batches(gradient: Any, pictures: NDArray[Any], targets: Targets | None) -> tuple[Floats, NDArray[np.float32]]:
+    """Scores and gradients by a compiled function of (pictures, targets), a batch at a time."""
+    chosen = np.zeros(len(pictures), np.int64) if targets is None else targets
+    found = []
+    for start in range(0, len(pictures), _GRADIENT_ROWS):
+        rows = slice(start, start + _GRADIENT_ROWS)
+        found.append(
+            gradient(tf.constant(pictures[rows].astype(np.float32)), tf.constant(chosen[rows], dtype=tf.int64))
+        )
+    scores = np.concatenate([score.numpy() for score, _ in found]).astype(np.float64)
+    return scores, np.concatenate([values.numpy() for _, values in found])

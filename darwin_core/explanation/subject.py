@@ -36,6 +36,7 @@ class Subject:
         validation: Validation rows, the ones that are explained.
         alert_budget: Share of rows that become alerts, for two classes.
         seed: Seed of everything random.
+        actionable: Columns that counterfactuals may change; empty: any.
     """
 
     snapshot: Snapshot
@@ -47,6 +48,7 @@ class Subject:
     validation: MappedSplit
     alert_budget: float
     seed: int
+    actionable: tuple[str, ...] = ()
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Random numbers for one purpose."""

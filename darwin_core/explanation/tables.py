@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from darwin_core.contracts import FeatureAttribution, RowExplanation
+from darwin_core.contracts import FeatureAttribution, RowExplanation, Task
 from darwin_core.errors import NetworkError
 from darwin_core.explanation.attribution import Attribution, FeatureMap, SampledShapley
 from darwin_core.explanation.attribution.base import Floats, Targets
@@ -20,7 +20,8 @@ from darwin_core.explanation.attribution.shapley import walk_length
 from darwin_core.explanation.counterfactuals import SingleChange
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.examples import telling_rows
-from darwin_core.explanation.ranking import feature_attributions, rank_overlap
+from darwin_core.explanation.judging.rows import RowJudge
+from darwin_core.explanation.ranking import TOP, feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
 from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, has_score, score_rows
 from darwin_core.progress import Reporter
@@ -31,6 +32,7 @@ MAX_EVALUATIONS = 400_000
 """Network evaluations per network; wide tables get fewer permutations, then fewer rows."""
 
 MAX_PAIRS = 16
+MAX_DELETED_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class TableExplanation:
         candidate: The same; columns that it no longer reads are 0.
         features: Shares of all columns.
         rank_overlap: Agreement of both networks' top three columns per row.
+        falls: (rows,) how much further decisions fall without their reasons than without random columns.
         examples: Telling rows.
     """
 
@@ -55,6 +58,7 @@ class TableExplanation:
     candidate: Attribution
     features: tuple[FeatureAttribution, ...]
     rank_overlap: float
+    falls: Floats
     examples: tuple[RowExplanation, ...]
 
 
@@ -84,6 +88,7 @@ def explain_table(subject: Subject, rows: int, reporter: Reporter) -> TableExpla
         candidate=_part(candidate, slice(0, count)),
         features=feature_attributions(features.names, reference.values[:count], candidate.values[:count]),
         rank_overlap=rank_overlap(reference.values[:count], candidate.values[:count]),
+        falls=both.deletion_falls(drawn, candidate.values[:count]),
         examples=both.examples(telling, candidate.values[count:], reporter),
     )
 
@@ -161,7 +166,7 @@ class _Comparison:
         network = self._subject.candidate
         read = self._features.restricted_to(network.inputs)
         usual = UsualValues.of(self._features, self._usual)
-        search = SingleChange(read, self._usual, self._rule, network.scores)
+        search = SingleChange(read, self._usual, self._rule, network.scores, self._subject.actionable)
         inputs = self._subject.validation.take(self._scored.rows[positions]).inputs
         scores = self._scored.candidate[positions]
         targets: Targets | None = self._rule.targets(scores)
@@ -180,6 +185,28 @@ class _Comparison:
                 )
                 tracker.advance(1)
         return tuple(explained)
+
+    def deletion_falls(self, positions: NDArray[np.int64], values: Floats) -> Floats:
+        """(rows,) fall of the decision's probability without the row's reasons, beyond that without random columns.
+
+        At most ``MAX_DELETED_ROWS`` rows; none for regression, where nothing is decided.
+        """
+        columns = max(1, min(TOP, len(self._features) // 2))
+        if self._rule.task is Task.REGRESSION or len(self._features) < 2:
+            return np.zeros(0)
+        positions, values = positions[:MAX_DELETED_ROWS], values[:MAX_DELETED_ROWS]
+        inputs = self._subject.validation.take(self._scored.rows[positions]).inputs
+        judge = RowJudge(
+            self._features,
+            self._background,
+            self._subject.candidate.scores,
+            inputs,
+            threshold=self._rule.threshold,
+            draws=8,
+            seed=self._subject.seed,
+        )
+        random = self._subject.rng(5).normal(size=values.shape)
+        return np.asarray(judge.fall(judge.support(values), columns) - judge.fall(random, columns))
 
     def _sampler(self, features: FeatureMap) -> SampledShapley:
         return SampledShapley(features, self._background, pairs=self._pairs, seed=self._subject.seed)

@@ -18,7 +18,7 @@ class Decision:
 
 
 def decide(verdict: VerdictDocument, explanation: Explanation, *, block_on_findings: bool) -> Decision:
-    """Champion after PASS, challenger after INSUFFICIENT_EVIDENCE, nothing after FAIL or a blocking finding."""
+    """Champion after PASS, challenger after INSUFFICIENT_EVIDENCE, nothing after FAIL or where something blocks."""
     because = " ".join(verdict.reasons[:_MOST_REASONS]) or "The gate gave no reason."
     if verdict.verdict is Verdict.FAIL:
         return Decision(None, f"The gate said FAIL. {because}")
@@ -28,6 +28,12 @@ def decide(verdict: VerdictDocument, explanation: Explanation, *, block_on_findi
             None,
             f"The gate said {verdict.verdict}, but the data has findings of high severity, which block: "
             f"{'; '.join(blocking)}.",
+        )
+    unfaithful = [f"{check.check_id}: {check.reason}" for check in explanation.checks if check.verdict is Verdict.FAIL]
+    if verdict.gate.block_on_explanation and unfaithful:
+        return Decision(
+            None,
+            f"The gate said {verdict.verdict}, but the explanation fails checks that block. {' '.join(unfaithful)}",
         )
     if verdict.verdict is Verdict.INSUFFICIENT_EVIDENCE:
         return Decision(PointerName.CHALLENGER, f"The gate said INSUFFICIENT_EVIDENCE. {because}")

@@ -23,9 +23,11 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.data import bind_inputs, map_split
+from darwin_core.errors import RequestError
 from darwin_core.explanation.amplification import with_network_use
 from darwin_core.explanation.checks import run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
+from darwin_core.explanation.faithfulness import explanation_checks
 from darwin_core.explanation.finder.findings import affected_file, merged, write_affected
 from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
 from darwin_core.explanation.finder.subject import look_for_shortcuts
@@ -49,6 +51,7 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
         BindingError: The columns do not fit the network's inputs.
         NetworkError: A network cannot be loaded safely.
         IntegrityError: A stored document is not the one it was made for.
+        RequestError: A column is named as actionable that the network does not read.
     """
     snapshot = context.read_document(request.snapshot, Snapshot)
     verdict = context.read_document(request.verdict_document, VerdictDocument)
@@ -97,9 +100,10 @@ def _behaviour(
     if subject.is_pictures:
         pictures = explain_pictures(subject, context.reporter)
         found = Explanation(
-            method=f"{pictures.method}; both networks' maps agree with a mean rank correlation of "
-            f"{pictures.agreement:.2f}",
+            method=pictures.method,
             rows=len(pictures.examples),
+            map_agreement=pictures.agreement,
+            checks=explanation_checks(verdict.gate, pictures.falls),
             image_examples=pictures.examples,
         )
     else:
@@ -110,6 +114,7 @@ def _behaviour(
             rows=len(table.row_ids),
             features=table.features,
             rank_overlap=table.rank_overlap,
+            checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
     shortcuts = look_for_shortcuts(subject, context.reporter)
@@ -143,7 +148,19 @@ def load_subject(
         validation=validation,
         alert_budget=verdict.gate.alert_budget,
         seed=request.seed,
+        actionable=_actionable(request, snapshot),
     )
+
+
+def _actionable(request: ExplainRequest, snapshot: Snapshot) -> tuple[str, ...]:
+    known = [column.name for column in snapshot.columns]
+    unknown = sorted(set(request.actionable) - set(known))
+    if unknown:
+        raise RequestError(
+            f"Expected the names of columns that the network reads as actionable, got {', '.join(unknown)}.",
+            hint=f"Columns: {', '.join(known)}.",
+        )
+    return request.actionable
 
 
 def _check_data(

@@ -282,6 +282,20 @@ def checks() -> tuple[Check, ...]:
     )  # fmt: skip
 
 
+def explanation_checks() -> tuple[Check, ...]:
+    """One that holds and one that does not."""
+    return (
+        Check(check_id="X1", title="Both networks give the same reasons", definition="overlap", verdict=Verdict.PASS,
+              value=0.86, bound=0.7,
+              reason="On average 86% of a row's three strongest columns are the same in both networks; at least 70% is "
+                     "required."),
+        Check(check_id="X2", title="The candidate needs the reasons that are given for it", definition="deletion test",
+              verdict=Verdict.FAIL, value=0.04, bound=0.01,
+              reason="Without its reasons the decision's probability falls 1.3 points further than without parts drawn "
+                     "at random (128 cases, p = 0.04; below 0.01 is required)."),
+    )  # fmt: skip
+
+
 def explanation(chance: random.Random) -> Explanation:
     """Attributions for every column, two explained rows, three findings."""
     weights = [0.8**index * chance.uniform(0.8, 1.2) for index in range(len(_FEATURES))]
@@ -290,10 +304,16 @@ def explanation(chance: random.Random) -> Explanation:
         method="Expected Gradients in the space of the raw columns",
         rows=512,
         features=tuple(
-            FeatureAttribution(feature=name, candidate=w / total, reference=w / total * chance.uniform(0.7, 1.25))
+            FeatureAttribution(
+                feature=name,
+                candidate=w / total,
+                reference=w / total * chance.uniform(0.7, 1.25),
+                spread=tuple(w / total * quantile for quantile in (-0.8, -0.5, -0.3, 0.4, 2.4)),
+            )
             for name, w in zip(_FEATURES, weights, strict=True)
         ),
         rank_overlap=0.86,
+        checks=explanation_checks(),
         row_examples=(
             RowExplanation(
                 row_id="17",
@@ -520,6 +540,7 @@ def image_report() -> CompactionReport:
             "evaluation": evaluation,
             "verdict": verdict,
             "explanation": Explanation(method="Integrated Gradients", rows=64, image_examples=pictures,
+                                       map_agreement=0.58,
                                        checks_run=("label conflicts", "train/test overlap")),
         }
     )  # fmt: skip

@@ -6,15 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darwin_core.explanation.attribution.base import Attribution, Attributor, Floats, Inputs, Scorer, Targets
-from darwin_core.explanation.attribution.path_gradients import blurred_copy
+from darwin_core.explanation.attribution.neutral import blurred_copies
 from darwin_core.progress import Tracker
+
+_BATCH = 256
 
 
 class Occlusion(Attributor):
     """Attributions to patches of pixels, by covering each patch with a blurred copy of the picture.
 
     A pixel gets the mean fall of the score over the patches that cover it. Not additive: two patches that stand in for
-    each other both seem harmless.
+    each other both seem harmless. Pictures are covered at the same place together, a batch at a time.
 
     Args:
         patch: Side of the patch as a share of the picture's shorter side.
@@ -31,21 +33,34 @@ class Occlusion(Attributor):
     def attribute(self, scorer: Scorer, inputs: Inputs, targets: Targets | None, tracker: Tracker) -> Attribution:
         """Attribute the scores of pictures; see the base class. Values have shape (rows, height, width)."""
         (name, pictures), *_ = inputs.items()
-        scores = scorer({name: pictures}, targets)
-        windows = self._windows(pictures.shape[1], pictures.shape[2])
-        values, base = np.empty(pictures.shape[:3]), np.empty(len(pictures))
-        for row, picture in enumerate(pictures):
-            blurred = blurred_copy(picture.astype(np.float32))
-            covered = np.repeat(picture[None], len(windows) + 1, axis=0)
-            for position, (top, left, size) in enumerate(windows):
-                area = np.s_[top : top + size, left : left + size]
-                covered[position][area] = blurred[area].astype(picture.dtype)
-            covered[-1] = blurred.astype(picture.dtype)
-            found = scorer({name: covered}, None if targets is None else np.repeat(targets[row], len(covered)))
-            values[row] = _spread(windows, scores[row] - found[:-1], picture.shape[:2])
-            base[row] = found[-1]
-            tracker.advance(1)
+        values, base, scores = np.empty(pictures.shape[:3]), np.empty(len(pictures)), scorer({name: pictures}, targets)
+        for start in range(0, len(pictures), _BATCH):
+            part = slice(start, start + _BATCH)
+            batch, chosen = pictures[part], None if targets is None else targets[part]
+            neutral = blurred_copies(batch).astype(batch.dtype)
+            values[part] = self._falls(scorer, name, batch, neutral, scores[part], chosen)
+            base[part] = scorer({name: neutral}, chosen)
+            tracker.advance(len(batch))
         return Attribution(values, base, scores)
+
+    def _falls(
+        self,
+        scorer: Scorer,
+        name: str,
+        pictures: NDArray[np.generic],
+        neutral: NDArray[np.generic],
+        scores: Floats,
+        targets: Targets | None,
+    ) -> Floats:
+        total: Floats = np.zeros(pictures.shape[:3])
+        covers = np.zeros(pictures.shape[1:3])
+        for top, left, size in self._windows(*pictures.shape[1:3]):
+            area = np.s_[:, top : top + size, left : left + size]
+            covered = pictures.copy()
+            covered[area] = neutral[area]
+            total[area] += (scores - scorer({name: covered}, targets))[:, None, None]
+            covers[area[1:]] += 1
+        return total / covers
 
     def _windows(self, height: int, width: int) -> list[tuple[int, int, int]]:
         size = max(1, round(self._patch * min(height, width)))
@@ -53,12 +68,3 @@ class Occlusion(Attributor):
         tops = sorted({*range(0, height - size + 1, stride), height - size})
         lefts = sorted({*range(0, width - size + 1, stride), width - size})
         return [(top, left, size) for top in tops for left in lefts]
-
-
-def _spread(windows: list[tuple[int, int, int]], falls: Floats, shape: tuple[int, ...]) -> Floats:
-    total: NDArray[np.float64] = np.zeros(shape[:2])
-    covers = np.zeros(shape[:2])
-    for (top, left, size), fall in zip(windows, falls, strict=True):
-        total[top : top + size, left : left + size] += fall
-        covers[top : top + size, left : left + size] += 1
-    return total / covers

@@ -6,6 +6,7 @@ keep text out or short, so that they fit any screen without scaling; plots with 
 
 from darwin_core.reporting.figures.bars import paired_bar as paired_bar
 from darwin_core.reporting.figures.bars import signed_bar as signed_bar
+from darwin_core.reporting.figures.bars import spread_bar as spread_bar
 from darwin_core.reporting.figures.curves import Curve as Curve
 from darwin_core.reporting.figures.curves import curve_plot as curve_plot
 from darwin_core.reporting.figures.intervals import Interval as Interval

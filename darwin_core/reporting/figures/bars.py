@@ -29,6 +29,29 @@ def paired_bar(reference: float, candidate: float, largest: float, label: str) -
     )
 
 
+def spread_bar(quantiles: tuple[float, ...], largest: float, label: str) -> Markup:
+    """A distribution around zero: a line from the 5 to the 95 % quantile, a box over the middle half, the median.
+
+    Args:
+        quantiles: 5, 25, 50, 75 and 95 %, ascending.
+        largest: Size that reaches the edge of the figure.
+        label: What it shows, in words.
+    """
+    scale = Scale(-(largest or 1.0), largest or 1.0, 0.02, 0.98)
+    low, first, median, third, high = (scale(value) for value in quantiles)
+    box = percent(max(third - first, 0.006))
+    return strip(
+        24,
+        label,
+        [
+            element("line", class_="zero", x1="50%", x2="50%", y1=0, y2=24),
+            element("line", title(label), class_="whisker", x1=percent(low), x2=percent(high), y1=12, y2=12),
+            element("rect", title(label), class_="bar-candidate", x=percent(first), y=6, height=12, rx=2, width=box),
+            element("line", class_="median", x1=percent(median), x2=percent(median), y1=3, y2=21),
+        ],
+    )
+
+
 def signed_bar(value: float, largest: float, label: str) -> Markup:
     """A contribution from the middle outwards: to the right where it is positive."""
     length = Scale(0.0, largest or 1.0, 0.0, 0.48)(abs(value))

@@ -17,9 +17,9 @@ from darwin_core.contracts import (
     RowExplanation,
     Severity,
 )
-from darwin_core.reporting.figures import paired_bar, signed_bar
+from darwin_core.reporting.figures import paired_bar, signed_bar, spread_bar
 from darwin_core.reporting.formatting import MISSING, count, number, share
-from darwin_core.reporting.sections.gate import figure
+from darwin_core.reporting.sections.gate import CheckRow, check_row, figure
 
 _OPEN_FEATURES = 15
 _ALL_FEATURES = 500
@@ -43,6 +43,7 @@ class FeatureRow:
     reference: str
     candidate: str
     figure: Markup
+    spread: Markup | None
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,10 @@ class Decisions:
     features: tuple[FeatureRow, ...]
     more_features: tuple[FeatureRow, ...]
     features_left_out: int
+    has_spread: bool
     rank_overlap: str | None
+    map_agreement: str | None
+    checks: tuple[CheckRow, ...]
     row_cards: tuple[RowCard, ...]
     image_cards: tuple[ImageCard, ...]
 
@@ -122,7 +126,8 @@ def show_decisions(report: CompactionReport) -> Decisions:
     explanation = report.explanation
     features = explanation.features
     largest = max((max(item.reference, item.candidate) for item in features), default=0.0)
-    rows = [_feature(item, largest) for item in features[:_ALL_FEATURES]]
+    widest = max((abs(end) for item in features for end in item.spread), default=0.0)
+    rows = [_feature(item, largest, widest) for item in features[:_ALL_FEATURES]]
     overlap = explanation.rank_overlap
     return Decisions(
         method=explanation.method,
@@ -130,7 +135,10 @@ def show_decisions(report: CompactionReport) -> Decisions:
         features=tuple(rows[:_OPEN_FEATURES]),
         more_features=tuple(rows[_OPEN_FEATURES:]),
         features_left_out=max(0, len(features) - _ALL_FEATURES),
+        has_spread=any(item.spread for item in features),
         rank_overlap=None if overlap is None else share(overlap, 0),
+        map_agreement=None if explanation.map_agreement is None else number(explanation.map_agreement, 2),
+        checks=tuple(check_row(check) for check in explanation.checks),
         row_cards=tuple(_row_card(item) for item in explanation.row_examples),
         image_cards=tuple(_image_card(item) for item in explanation.image_examples),
     )
@@ -142,10 +150,18 @@ def show_findings(report: CompactionReport) -> tuple[FindingCard, ...]:
     return tuple(_finding(finding) for finding in ranked)
 
 
-def _feature(item: FeatureAttribution, largest: float) -> FeatureRow:
+def _feature(item: FeatureAttribution, largest: float, widest: float) -> FeatureRow:
     reference, candidate = share(item.reference), share(item.candidate)
     label = f"{item.feature}: candidate {candidate}, reference {reference}"
-    return FeatureRow(item.feature, reference, candidate, paired_bar(item.reference, item.candidate, largest, label))
+    bar = paired_bar(item.reference, item.candidate, largest, label)
+    return FeatureRow(item.feature, reference, candidate, bar, _spread(item, widest))
+
+
+def _spread(item: FeatureAttribution, widest: float) -> Markup | None:
+    if len(item.spread) != 5:
+        return None
+    low, high = (number(end, 3, signed=True) for end in (item.spread[0], item.spread[-1]))
+    return spread_bar(item.spread, widest, f"{item.feature}: nine in ten rows from {low} to {high}")
 
 
 def _row_card(item: RowExplanation) -> RowCard:

@@ -56,8 +56,8 @@ def show_gate(report: CompactionReport) -> Gate:
     slices = [check for check in ordered if check.check_id.startswith(_SLICE_PREFIX)]
     overall = [check for check in ordered if not check.check_id.startswith(_SLICE_PREFIX)]
     return Gate(
-        overall=tuple(_row(check) for check in overall),
-        slices=tuple(_row(check) for check in slices),
+        overall=tuple(check_row(check) for check in overall),
+        slices=tuple(check_row(check) for check in slices),
         slices_open=any(check.verdict is Verdict.FAIL for check in slices),
         requirements=tuple(
             RequirementRow(str(status.requirement), figure(status.value), status.met)
@@ -82,7 +82,8 @@ def figure(value: float | None) -> str:
     return number(value, 1) if abs(value) >= 1000 else f"{value:.4g}".replace("-", MINUS)
 
 
-def _row(check: Check) -> CheckRow:
+def check_row(check: Check) -> CheckRow:
+    """A check as the page shows it."""
     has_bounds = check.low is not None or check.high is not None
     return CheckRow(
         check_id=check.check_id,

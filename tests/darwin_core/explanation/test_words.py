@@ -14,7 +14,7 @@ from darwin_core.contracts import ColumnKind, FeatureAttribution, Finding, Findi
 from darwin_core.explanation.amplification import with_network_use
 from darwin_core.explanation.attribution import Feature, FeatureMap
 from darwin_core.explanation.attribution.base import Floats, Inputs
-from darwin_core.explanation.counterfactuals import NO_SINGLE_CHANGE, SingleChange
+from darwin_core.explanation.counterfactuals import NO_ACTIONABLE_CHANGE, NO_SINGLE_CHANGE, SingleChange
 from darwin_core.explanation.decisions import DecisionRule, show_apart, show_effect
 from darwin_core.explanation.examples import telling_pictures, telling_rows
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
@@ -115,6 +115,16 @@ class TestSingleChange:
 
     def test_it_says_so_where_no_single_change_is_enough(self) -> None:
         assert self.search().describe(one_row(amount=90.0, late=2.0)) == NO_SINGLE_CHANGE
+
+    def test_only_columns_that_can_be_acted_on_are_changed(self) -> None:
+        row = one_row(amount=10.0, late=3.0, browser=b"safari")
+        assert str(self.search().describe(row)).startswith(("If browser were chrome", "If late were 0"))
+        late = SingleChange(FEATURES, training(), ALERTS, score, actionable=("late",))
+        assert str(late.describe(row)).startswith("If late were 0 instead of 3")
+        amount = SingleChange(FEATURES, training(), ALERTS, score, actionable=("amount",))
+        assert amount.describe(row) == NO_ACTIONABLE_CHANGE
+        unread = SingleChange(FEATURES, training(), ALERTS, score, actionable=("income",))
+        assert unread.describe(row) == NO_ACTIONABLE_CHANGE
 
     def test_nothing_is_decided_in_a_regression(self) -> None:
         rule = DecisionRule(Task.REGRESSION, (), "price")

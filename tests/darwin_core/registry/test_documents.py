@@ -65,6 +65,17 @@ def test_findings_of_lower_severity_do_not_block() -> None:
     assert decide(REPORT.verdict, calm, block_on_findings=True).alias is PointerName.CHAMPION
 
 
+def test_an_explanation_that_fails_its_checks_blocks_where_asked_to() -> None:
+    failed = [check for check in REPORT.explanation.checks if check.verdict is Verdict.FAIL]
+    assert failed
+    calm = REPORT.explanation.model_copy(update={"findings": ()})
+    assert decide(REPORT.verdict, calm, block_on_findings=False).alias is PointerName.CHAMPION
+    strict = REPORT.verdict.gate.model_copy(update={"block_on_explanation": True})
+    decision = decide(REPORT.verdict.model_copy(update={"gate": strict}), calm, block_on_findings=False)
+    assert decision.alias is None
+    assert failed[0].reason in decision.reason
+
+
 def test_costs_and_pay_back() -> None:
     verdict = REPORT.verdict.model_copy(
         update={"reference_cost": cost(1000, 1000, 0.9), "candidate_cost": cost(10, 10, 0.4)}

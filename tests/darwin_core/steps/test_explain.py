@@ -27,8 +27,10 @@ from darwin_core.contracts import (
     Severity,
     Snapshot,
     StepName,
+    Verdict,
 )
 from darwin_core.dependency import narrow
+from darwin_core.errors import RequestError
 from darwin_core.networks import load_network, save_network
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
@@ -130,9 +132,18 @@ def test_columns_are_ranked_for_both_networks(explained) -> None:
         assert sum(getattr(item, network) for item in found.features) == pytest.approx(1)
     assert found.rank_overlap is not None
     assert 0.3 < found.rank_overlap < 1
+    assert [check.check_id for check in found.checks] == ["X1", "X2"]
+    assert found.checks[0].value == found.rank_overlap
+    assert found.checks[1].verdict is Verdict.PASS
+    assert all(len(item.spread) == 5 for item in found.features)
     assert "sampled Shapley values" in found.method
     assert "the probability of is_fraud = 1" in found.method
     assert "no finite score" in found.method, "the reference cannot handle a missing amount"
+
+
+def test_columns_that_are_not_there_cannot_be_actionable(table: Case) -> None:
+    with pytest.raises(RequestError, match="income"):
+        table.explain("unknown", actionable=("income",))
 
 
 def test_row_attributions_add_up_for_both_networks(table: Case, explained) -> None:

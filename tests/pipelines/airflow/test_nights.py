@@ -33,9 +33,12 @@ def test_the_connection_says_that_it_works(airflow: AirflowRuntime, bank: dict[s
     works, message = airflow.rest.test_connection(given)
     assert works
     assert message.startswith(store.line)
-    works, message = airflow.rest.test_connection(given | {"password": ""})
+    elsewhere = json.loads(given["extra"]) | {"line": "s3://no-such-bucket/models/loans"}
+    works, message = airflow.rest.test_connection(
+        given | {"connection_id": "elsewhere", "extra": json.dumps(elsewhere)}
+    )
     assert not works
-    assert "an access key and a secret key, or neither" in message
+    assert "no-such-bucket" in message
 
 
 def test_compaction_starts_by_itself_and_publishes(airflow: AirflowRuntime, store: ModelStore, first: Night) -> None:
