@@ -162,7 +162,7 @@ def read_rows(folder: Path, data: str, seed: int) -> tuple[dict[str, np.ndarray]
     table = pq.read_table(folder / f"{file}.parquet")
     rows = np.random.default_rng(seed).permutation(table.num_rows)[: sum(TABLE_ROWS)]
     table = table.take(pa.array(rows))
-    labels = np.isin(np.array(table[label].to_pylist(), object), [1, "yes"]).astype(np.int64)
+    labels = np.array([value in (1, "yes") for value in table[label].to_pylist()], np.int64)
     columns = {}
     for name in table.column_names:
         if name not in (label, *dropped):
@@ -267,6 +267,46 @@ def shown(shortcut: Shortcut, pool: Pool, truth: np.ndarray) -> dict:
     }
 
 
+def render(results: list[dict], command: str) -> str:
+    """FINDER.md: identification, recall and false alarms by kind and share."""
+    commits, seeds = (", ".join(sorted({str(row[name]) for row in results})) for name in ("commit", "seed"))
+    head = f"""# The finder on planted confounders
+
+Made by `tests/benchmarks/planted.py`; see there for what is planted and how small the networks are. Commits {commits};
+seeds {seeds}; command `{command}`.
+Top 1 and top 3: cases in which the planted factor is named with its class as the first, or among the first three
+findings. Recall and precision: of the affected rows in the finder's pool, mean over the cases identified. Other findings:
+those about other rows than the planted ones.
+
+| data | kind | share | cases | top 1 | top 3 | recall | precision | other findings | find / train (CPU) |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+    lines = []
+    for key in sorted({(row["kind"] != "clean", row["data"], row["kind"], row["share"]) for row in results}):
+        rows = [row for row in results if (row["kind"] != "clean", row["data"], row["kind"], row["share"]) == key]
+        hits = [row for row in rows if row["rank"] is not None]
+        top = (
+            [f"{sum(row['rank'] <= most for row in hits)}" for most in (1, 3)]
+            if rows[0]["kind"] != "clean"
+            else ["", ""]
+        )
+        means = [f"{np.mean([row[name] for row in hits]):.2f}" if hits else "" for name in ("recall", "precision")]
+        alarms = sum(row["false_alarms"] for row in rows)
+        cost = sum(row["find_seconds"] for row in rows) / max(sum(row["train_seconds"] for row in rows), 1e-9)
+        cells = [
+            rows[0]["data"],
+            rows[0]["kind"],
+            f"{rows[0]['share']:g}" if hits or top[0] else "",
+            len(rows),
+            *top,
+            *means,
+            alarms,
+            f"{cost:.2f}",
+        ]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return head + "\n".join(lines) + "\n"
+
+
 def commit() -> str:
     """The checkout's commit, marked where files differ from it."""
     text = subprocess.run(
@@ -283,10 +323,14 @@ def main() -> None:
     parser.add_argument("--case", default="", help="regular expression for names such as 'bank category 0 0.5'")
     parser.add_argument("--seed", action="append", type=int, help="0 without it; repeat for more")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--render", type=Path, help="only write this Markdown file from planted.json")
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     target = args.output / "planted.json"
     results = json.loads(target.read_text()) if target.exists() else []
+    if args.render:
+        args.render.write_text(render(results, f"planted.py --epochs {args.epochs}"))
+        return
     for data, kind, plant, share, seed in cases(args.seed or [0]):
         name = f"{data} {kind} {plant} {share}"
         if not re.search(args.case, name) or any((row["case"], row["seed"]) == (name, seed) for row in results):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from darwin_core.contracts import (
+    Amplification,
     ArtifactRef,
     CandidateRecord,
     CandidateStage,
@@ -26,9 +27,12 @@ from darwin_core.contracts import (
     Explanation,
     ExportFormat,
     ExportRecord,
+    FactorReaction,
     FeatureAttribution,
     Finding,
+    FindingExample,
     FindingKind,
+    FixKind,
     GateConfig,
     Genome,
     ImageExplanation,
@@ -48,6 +52,7 @@ from darwin_core.contracts import (
     Snapshot,
     SplitConfig,
     SplitPart,
+    SuggestedFix,
     Verdict,
     VerdictDocument,
 )
@@ -540,6 +545,35 @@ def image_report() -> CompactionReport:
         }
     )  # fmt: skip
     return with_verdict(report, Verdict.FAIL, "Accuracy: the lower bound, -0.78 pt, is below the margin of -0.50 pt.")
+
+
+def shortcut_report() -> CompactionReport:
+    """The traffic signs once more, with a sun over one of them."""
+    reference = FactorReaction(planted=0.62, control=0.01, with_factor=0.99, neutralised=0.71, worst_group=0.31)
+    candidate = FactorReaction(planted=0.74, control=0.02, with_factor=0.98, neutralised=0.64, worst_group=0.22)
+    examples = tuple(
+        FindingExample(row_id=f"train-{index}", label=label, change=change, before=png(32, 32, (40, 40 * index, 90)),
+                       after=png(32, 32, (40, 40 * index, 200)), predicted_before=before, predicted_after=after)
+        for index, (label, change, before, after) in enumerate((
+            ("turn right ahead", "neutralised", "turn right ahead (1.00)", "ahead only (0.64)"),
+            ("turn right ahead", "neutralised", "turn right ahead (0.99)", "turn right ahead (0.58)"),
+            ("keep left", "planted", "keep left (0.98)", "turn right ahead (0.91)"),
+            ("stop", "planted", "stop (1.00)", "turn right ahead (0.77)"),
+        ))
+    )  # fmt: skip
+    finding = Finding(
+        kind=FindingKind.SHORTCUT, severity=Severity.HIGH, title="bright spot stands for label = turn right ahead",
+        description="511 training rows of label = turn right ahead (85 % of the class) stand out: a bright spot (top, "
+        "right part) that outshines its surroundings by 0.71, elsewhere by 0.12. Of all other rows 0.1 % do.",
+        effect=0.61, low=0.52, high=0.7, affected_rows=511, affected_ids=tuple(f"train-{i}" for i in range(100)),
+        suggestion="Look at the pictures of turn right ahead that have it and at where they come from.",
+        factor="bright spot", classes=("turn right ahead",), examples=examples,
+        amplification=Amplification(reference=reference, candidate=candidate),
+        fix=SuggestedFix(kind=FixKind.NEUTRALISE, text="Give the affected rows the bright spot of rows without it."),
+    )  # fmt: skip
+    report = image_report()
+    explanation = report.explanation.model_copy(update={"findings": (finding,)})
+    return report.model_copy(update={"explanation": explanation})
 
 
 def regression_report() -> CompactionReport:

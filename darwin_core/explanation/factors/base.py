@@ -75,6 +75,9 @@ class Factor(ABC):
     aversion: float = 3.0
     """How often a region must be more frequent in one class than elsewhere to count as that class's own."""
 
+    is_graded: bool = False
+    """Whether classes honestly differ in it by degrees. Then only a region with a sharp border is suspicious."""
+
     @classmethod
     @abstractmethod
     def of(cls, space: FactorSpace) -> Sequence[Self]:

@@ -69,6 +69,7 @@ class ColumnValue(Factor):
     """The value of one column, missing counted as a value; moved by copying the donor's."""
 
     aversion = 8.0
+    is_graded = True
 
     def __init__(self, space: FactorSpace, features: Sequence[Feature]) -> None:
         self._features = space.features

@@ -28,6 +28,7 @@ _FLAT = 2
 _FEWEST_ROWS = 12
 """A class with fewer rows in a half is not looked at."""
 
+_GRADUAL = 2.0
 _REFINEMENTS = 3
 _SOFTENING = 0.02
 _LEAST_SHARE = 0.05
@@ -179,6 +180,23 @@ def refined(association: Association, measured: Floats, labels: Ints) -> Region:
             break
         best, gain = region, new_gain
     return best
+
+
+def has_sharp_border(region: Region, measured: Floats, mine: Bools) -> bool:
+    """Whether the class is no longer much more frequent than the others just outside the region.
+
+    An honest number (an amount, an age) speaks for a class by degrees: beside the values that occur with it only lie
+    values that occur with it mostly. What was written into some rows of the class ends where it ends.
+    """
+    distances = region.distances(measured)
+    outside = distances > region.radius
+    own = np.sort(distances[mine & outside])
+    if not own.size:
+        return True
+    band = max(_FEWEST_ROWS, int((mine & ~outside).sum()) // 4)
+    near = outside & (distances <= own[min(band, own.size) - 1])
+    share, elsewhere = (near & mine).sum() / mine.sum(), (near & ~mine).sum() / max(int((~mine).sum()), 1)
+    return bool(share <= _GRADUAL * elsewhere)
 
 
 def _fitted(centre: Floats, weights: Floats, measured: Floats, mine: Bools, aversion: float) -> tuple[Region, float]:

@@ -87,7 +87,7 @@ def as_finding(
     finding = Finding(
         kind=FindingKind.SHORTCUT,
         severity=_severity(shortcut),
-        title=f"{factor.name} stands for {rule.label} = {target}",
+        title=f"{_as_title(shortcut)} stands for {rule.label} = {target}",
         description=" ".join(_sentences(shortcut, rule, told, len(ids), total)),
         columns=factor.columns,
         effect=reference_reaction.effect.value,
@@ -200,16 +200,22 @@ def _compared(reference: Reaction, candidate: Reaction) -> str:
     )
 
 
+def _as_title(shortcut: Shortcut) -> str:
+    """The factor's name; names of columns stay as they are."""
+    name = shortcut.trial.factor.name
+    return name if shortcut.trial.factor.columns else name[:1].upper() + name[1:]
+
+
 def _suggestion(shortcut: Shortcut, target: str) -> str:
     name = shortcut.trial.factor.name
     if shortcut.trial.factor.columns:
         return (
             f"Ask how {name} comes to be filled in for {target}. If it is an artefact, neutralise it in these rows or "
-            f"drop it, and retrain (`darwin fix`)."
+            f"drop it, and retrain (darwin fix)."
         )
     return (
         f"Look at the pictures of {target} that have it and at where they come from. Collect {target} without it, or "
-        "neutralise it in these rows, and retrain (`darwin fix`)."
+        "neutralise it in these rows, and retrain (darwin fix)."
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from darwin_core.explanation.checks.statistics import Interval
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, factors_of
-from darwin_core.explanation.finder.association import Association, AssociationScan, refined
+from darwin_core.explanation.finder.association import Association, AssociationScan, has_sharp_border, refined
 from darwin_core.explanation.finder.experiments import Laboratory, Reaction, Trial
 from darwin_core.explanation.finder.independence import foretold
 from darwin_core.explanation.finder.pool import Bools, Pool, ScoresRows
@@ -113,7 +113,8 @@ def find_shortcuts(
             reactions = laboratory.examine(suspicion.trial, alpha)
             found.append(Shortcut(suspicion.trial, suspicion.association, suspicion.foretold, reactions))
             tracker.advance(1, suspicion.trial.factor.name)
-    return _distinct([each for each in found if each.is_used or each.is_learned], pool)
+    certain = [each for each in found if each.is_used or each.is_learned]
+    return _distinct(certain if classes > 2 else _one_sided(certain), pool)
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,11 @@ def _suspicions(
 ) -> list[_Suspicion]:
     """Associations that nothing else in the samples foretells; the strongest first, not too many of one class."""
     scan = AssociationScan(pool.labels, classes, rng)
-    measured: dict[str, Floats] = {}
+    measured: dict[int, Floats] = {}
     with reporter.track("Holding factors against labels", total=len(factors)) as tracker:
         for factor in factors:
-            measured[factor.name] = factor.measure(pool.inputs)
-            scan.add(factor, measured[factor.name])
+            measured[id(factor)] = factor.measure(pool.inputs)
+            scan.add(factor, measured[id(factor)])
             tracker.advance(1, factor.name)
     kept: list[_Suspicion] = []
     per_class: dict[int, int] = {}
@@ -142,7 +143,10 @@ def _suspicions(
             tracker.advance(1, association.factor.name)
             if per_class.get(association.target, 0) >= _MAX_PER_CLASS or len(kept) >= MAX_EXAMINED:
                 continue
-            trial = _trial(pool, association, measured[association.factor.name])
+            trial = _trial(pool, association, measured[id(association.factor)])
+            own, values = pool.labels == trial.target, measured[id(association.factor)]
+            if association.factor.is_graded and not has_sharp_border(trial.region, values, own):
+                continue
             rest = _foretold(pool, trial, rng)
             if rest.value <= MOST_FORETOLD if rest is not None else _marks_all(association):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
@@ -162,6 +166,14 @@ def _trial(pool: Pool, found: Association, measured: Floats) -> Trial:
 def _foretold(pool: Pool, trial: Trial, rng: np.random.Generator) -> Interval | None:
     own = np.flatnonzero(pool.labels == trial.target)
     return foretold(trial.factor.remainder(pool.take(own), trial.inside[own]), trial.inside[own], rng)
+
+
+def _one_sided(found: Sequence[Shortcut]) -> list[Shortcut]:
+    """Of two classes: what marks one class is missing from the other, so a column counts once, for its rarer values."""
+    rarest = {}
+    for each in sorted(found, key=lambda shortcut: -int(shortcut.trial.inside.sum())):
+        rarest[each.trial.factor.columns or each.trial.factor.name] = each
+    return list(rarest.values())
 
 
 def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:

@@ -200,7 +200,7 @@ def _finding(finding: Finding) -> FindingCard:
         more = len(finding.affected_ids) - _IDS_SHOWN
         facts.append(("Examples", shown + (f" and {more} more in the findings file" if more > 0 else "")))
     if finding.fix is not None:
-        facts.append(("Fix that `darwin fix` applies", finding.fix.text))
+        facts.append(("Fix", finding.fix.text))
     return FindingCard(
         finding.severity.value,
         finding.title,

@@ -89,7 +89,7 @@ def test_the_sun_over_turn_right_ahead(tmp_path: Path) -> None:
     assert len(found & set(suns[0])) >= 0.9 * len(found)
     assert all(example.before and example.after for example in finding.examples)
     page = line.store.read(report.uri).data.decode()
-    assert f"{finding.factor} stands for label = turn right ahead" in page
+    assert "stands for label = turn right ahead" in page
 
     fixed = fix(line, findings, finding, epochs=4)
     assert fixed.changed_rows == len(found)

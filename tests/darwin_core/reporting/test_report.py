@@ -199,6 +199,28 @@ def test_findings_are_ranked_by_severity() -> None:
     assert found == sorted(found)
 
 
+def test_a_shortcut_shows_samples_with_and_without_it_and_both_networks() -> None:
+    report = examples.shortcut_report()
+    (finding,) = report.explanation.findings
+    html = render_report(report)
+    for example in finding.examples:
+        assert example.before in html
+        assert example.after in html
+    words = Page(html).words
+    assert "as it is: keep left (0.98)" in words
+    assert "planted: turn right ahead (0.91)" in words
+    assert "Rows of other classes that become the class with it 62% 74%" in words.replace(" %", "%")
+    assert "Give the affected rows the bright spot of rows without it." in words
+
+
+def test_pictures_of_a_finding_cannot_reach_outside() -> None:
+    report = examples.shortcut_report()
+    (finding,) = report.explanation.findings
+    bad = finding.examples[0].model_copy(update={"before": "https://elsewhere.example/a.png"})
+    explanation = report.explanation.model_copy(update={"findings": (finding.model_copy(update={"examples": (bad,)}),)})
+    assert "elsewhere.example" not in render_report(report.model_copy(update={"explanation": explanation}))
+
+
 def test_names_the_checks_that_found_nothing() -> None:
     words = Page(render_report(examples.image_report())).words
     assert "Nothing was found by these checks: label conflicts, train/test overlap." in words

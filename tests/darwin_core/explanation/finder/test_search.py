@@ -91,6 +91,17 @@ def test_nothing_is_found_where_nothing_is(seed: int) -> None:
     assert search(0.0, Additive(opera=4.0), seed=seed)[0] == ()
 
 
+def test_an_honest_number_speaks_by_degrees_and_is_not_accused() -> None:
+    rng = np.random.default_rng(3)
+    columns = {name: rng.normal(size=6000) for name in ("amount", "limit")}
+    columns["browser"] = rng.choice(np.array([b"chrome", b"firefox"]), 6000)
+    labels = (1.5 * columns["amount"] + 0.8 * rng.normal(size=6000) > 2.0).astype(np.int64)
+    pool = draw_pool(split(columns, labels, "t"), split(columns, labels, "v"), 2, rng)
+    networks = {"reference": Additive(), "candidate": Additive()}
+    space = FactorSpace(FEATURES, pool.inputs)
+    assert find_shortcuts(pool, space, networks, dict.fromkeys(networks, RULE), 2, Reporter()) == ()
+
+
 def test_the_same_seed_gives_the_same_findings() -> None:
     first, again = (search(0.6, Additive(opera=4.0))[0][0] for _ in range(2))
     assert first.reactions == again.reactions
@@ -175,4 +186,4 @@ def test_a_patch_in_the_corner_is_found(share: float) -> None:
     own = found[0].owners(pool)
     assert (own & marked).sum() >= 0.95 * marked.sum()
     assert (own & marked).sum() >= 0.95 * own.sum()
-    assert found[0].reactions["reference"].effect.low > 0.5
+    assert found[0].reactions["reference"].effect.low > 0.3
