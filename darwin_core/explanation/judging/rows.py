@@ -94,5 +94,5 @@ class RowJudge:
 
     def _decisions(self, probabilities: Floats) -> NDArray[np.int64]:
         if self._is_binary:
-            return (probabilities[:, 1] >= self._threshold).astype(np.int64)
-        return np.argmax(probabilities, axis=1).astype(np.int64)
+            return np.asarray(probabilities[:, 1] >= self._threshold, np.int64)
+        return np.asarray(np.argmax(probabilities, axis=1), np.int64)

@@ -150,7 +150,10 @@ class TestRanking:
         found = feature_attributions(("a", "b", "c"), reference, candidate)
         assert [item.feature for item in found] == ["c", "a", "b"]
         assert sum(item.candidate for item in found) == pytest.approx(1)
-        assert found[0] == FeatureAttribution(feature="c", reference=0.0, candidate=0.75)
+        assert found[0].model_copy(update={"spread": ()}) == FeatureAttribution(
+            feature="c", reference=0.0, candidate=0.75
+        )
+        assert found[0].spread == pytest.approx((-3.9, -3.5, -3.0, -2.5, -2.1))
 
     def test_overlap_counts_common_columns_of_the_top_three(self) -> None:
         first = np.array([[4.0, 3, 2, 1, 0]])
