@@ -46,6 +46,7 @@ def run_container(
     Returns:
         The exit code of the container.
     """
+    client.api.timeout = None  # podman answers the request for a log with its first line, however long that takes
     name = docker_task_handler.add_latest_tag_if_not_present(image)
     try:
         client.images.get(name)

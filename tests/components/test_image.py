@@ -17,7 +17,7 @@ from darwin_core.contracts import SearchRecord
 
 ROOT = Path(__file__).parents[2]
 IMAGE = f"darwin-mlops:{__version__}"
-MOST_BYTES = 2_100_000_000
+MOST_BYTES = 2_200_000_000
 
 
 def pins(name: str) -> dict[str, str]:
@@ -78,9 +78,7 @@ class TestImage:
         for package, version in pins("image-cpu.txt").items():
             assert listed.get(package.replace(".", "-"), listed.get(package)) == version, package
         script = "import importlib.metadata as m; print(len(list(m.distributions())))"
-        assert len(listed) in range(
-            int(self.run("python", "-c", script)) - 1, int(self.run("python", "-c", script)) + 2
-        )
+        assert len(listed) == int(self.run("python", "-c", script)) - 1  # Darwin itself is what the bill is of
 
     def test_a_stopped_search_ends_with_143_and_goes_on_where_it_was(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o777)
