@@ -13,8 +13,8 @@ CHECKS = ("provider", "connection", "names", "dags", "approval")
 
 HEAD = """# Airflow and Python versions
 
-Made by `make compatibility`: each row is an environment with that Airflow's newest patch release and
-this provider, and without the engine. A Python that was not on the machine has no row.
+Made by `make compatibility`: each row is an environment with that Airflow's newest patch release and this provider, and
+without the engine. A combination that was not run has no row.
 
 - **provider**, **connection**: Airflow's provider manager, which `airflow providers list` and `hooks` print, knows us.
 - **names**: every public name of `darwin_operators` can be imported.

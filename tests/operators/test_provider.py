@@ -45,7 +45,7 @@ def test_every_name_in_the_metadata_exists() -> None:
 @pytest.mark.parametrize("what", ["list", "links"])
 def test_airflow_shows_the_provider(what: str) -> None:
     command = [sys.executable, "-m", "airflow", "providers", what, "--output", "json"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     wanted = "darwin-mlops" if what == "list" else "darwin_operators.links.CompactionReportLink"
     assert wanted in result.stdout
