@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed, 2 bad request, 143 stopped by SIGTERM. A verdict i
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
@@ -23,13 +22,22 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from darwin_core import __version__, contracts
+from darwin_core.cli_models import export_command, inspect, narrow
+from darwin_core.cli_options import (
+    AsJson,
+    CaBundle,
+    EndpointUrl,
+    PathStyle,
+    Quiet,
+    Region,
+    SseKmsKeyId,
+    load_quietly,
+    storage_options,
+)
 from darwin_core.cli_runs import absolute, check_picking, parse_run
 from darwin_core.cli_tables import (
-    print_exports,
     print_fix,
     print_front,
-    print_inspection,
-    print_narrowing,
     print_summary,
 )
 from darwin_core.contracts import (
@@ -39,7 +47,6 @@ from darwin_core.contracts import (
     DataRoles,
     ExportFormat,
     GateConfig,
-    Genome,
     Pick,
     Requirement,
     SearchBudget,
@@ -64,14 +71,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the outcome.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
-EndpointUrl = Annotated[str | None, typer.Option(help="URL of an S3 store that is not AWS.")]
-Region = Annotated[str | None, typer.Option(help="Region of the bucket.")]
-PathStyle = Annotated[bool, typer.Option("--path-style", help="Address buckets as /bucket/key.")]
-CaBundle = Annotated[str | None, typer.Option(help="PEM file with the store's certificate authority.")]
-SseKmsKeyId = Annotated[str | None, typer.Option(help="Encrypt every object with this KMS key.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -170,7 +169,7 @@ def compact(
     Killed or failed, the same command continues where it stopped. With --from and --pick, another network of a finished
     run's Pareto front is finished, judged, explained and published; data and settings are those of that run.
     """
-    storage = _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id)
+    storage = storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id)
     check_picking(context)
     if from_run is not None and pick is not None:
         from darwin_core.steps.stored_runs import picking_config
@@ -233,7 +232,7 @@ def front(
     from darwin_core.steps.stored_runs import read_front
 
     line, run_id = parse_run(run, output)
-    found = read_front(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    found = read_front(line, run_id, storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
     print_front(found, as_json=as_json)
 
 
@@ -265,7 +264,7 @@ def summary_command(
     from darwin_core.steps.stored_runs import read_config
 
     line, run_id = parse_run(run, output)
-    config = read_config(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    config = read_config(line, run_id, storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
     _conclude(store_summary(config, run_id, stored_results(config, run_id)), config.storage, as_json=as_json)
 
 
@@ -296,7 +295,7 @@ def fix(
         line,
         run_id,
         finding,
-        _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+        storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
         epochs=epochs,
         compact=compact_again,
         reporter=default_reporter(quiet=quiet),
@@ -336,73 +335,9 @@ def run_step_command(
     print(outcome.to_json(), end="")  # noqa: T201 - the answer itself
 
 
-@app.command()
-def inspect(
-    model: Annotated[Path, typer.Argument(help="A .keras file.")],
-    as_json: AsJson = False,
-) -> None:
-    """Show what a network costs, which channels belong together and which layers cannot be narrowed, and why."""
-    load_quietly("tensorflow")
-    from darwin_core.dependency import inspect_network
-    from darwin_core.networks import load_network
-
-    print_inspection(inspect_network(load_network(model), model), as_json=as_json)
-
-
-@app.command()
-def narrow(
-    model: Annotated[Path, typer.Argument(help="A .keras file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the narrower network.")],
-    width: Annotated[float, typer.Option(min=0.001, max=1.0, help="Share of channels kept in every group.")] = 0.5,
-    as_json: AsJson = False,
-) -> None:
-    """Keep the strongest channels of every group: one shot, no data, no training. A starting point, not a result."""
-    if output.suffix != ".keras":
-        raise RequestError(f"Expected an output file ending in .keras, got {output}.")
-    load_quietly("tensorflow")
-    from darwin_core.dependency import analyse, magnitude_importance, uniform_widths
-    from darwin_core.networks import load_network, reference_loss, save_network
-    from darwin_core.synthesis.inheritance import inherit
-
-    before = load_network(model)
-    graph = analyse(before)
-    genome = Genome(widths=uniform_widths(graph, width))
-    after = inherit(before, graph, genome, magnitude_importance(graph))
-    after.compile(loss=reference_loss(model))  # the file says what the output means
-    save_network(after, output)
-    print_narrowing(before, load_network(output), output, as_json=as_json)
-
-
-@app.command("export")
-def export_command(
-    model: Annotated[Path, typer.Argument(help="A .keras file.")],
-    formats: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; repeat for more.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
-    train: Annotated[str | None, typer.Option(help="Training rows: int8 is calibrated on them.")] = None,
-    validation: Annotated[str | None, typer.Option(help="Rows to compare on; without them a share of train.")] = None,
-    label: Annotated[str | None, typer.Option(help="With --train: the column to predict.")] = None,
-    positive_label: Annotated[str | None, typer.Option(help="Label value that counts as positive.")] = None,
-    feature: Annotated[list[str] | None, typer.Option(help="Feature column; all others are then ignored.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Column that is no feature.")] = None,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write a network in other formats, and hold every file against it in the format's own runtime."""
-    if (train is None) != (label is None) or (validation is not None and train is None):
-        raise RequestError("Expected --train together with --label; --validation comes with both.")
-    load_quietly("tensorflow")
-    from darwin_core.steps.exporting import ExportData, export_file
-
-    data = None
-    if train is not None and label is not None:
-        roles = DataRoles(
-            label=label, positive_label=positive_label, features=tuple(feature or ()), exclude=tuple(exclude or ())
-        )
-        data = ExportData(DataSource.parse(train), DataSource.parse(validation) if validation else None, roles)
-    report = export_file(model, formats, output, data, default_reporter(quiet=quiet))
-    print_exports(report, as_json=as_json)
-    if any(record.problem for record in report.exports):
-        raise typer.Exit(1)
+app.command()(inspect)
+app.command()(narrow)
+app.command("export")(export_command)
 
 
 @app.command()
@@ -420,7 +355,7 @@ def rollback(
     from darwin_core.registry import rollback as move_back
     from darwin_core.storage import open_store
 
-    store = open_store(line, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    store = open_store(line, storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
     pointer = move_back(store, line, to=to)
     if as_json:
         print(pointer.to_json(), end="")  # noqa: T201 - the answer itself
@@ -475,18 +410,6 @@ def _option_errors() -> Iterator[None]:
         raise RequestError(f"An option has a value that is not allowed: {explain_validation(error)}.") from None
 
 
-def _storage(
-    endpoint_url: str | None, region: str | None, path_style: bool, ca_bundle: str | None, sse_kms_key_id: str | None
-) -> StorageOptions:
-    return StorageOptions(
-        endpoint_url=endpoint_url,
-        region=region,
-        path_style=path_style,
-        ca_bundle=ca_bundle,
-        sse_kms_key_id=sse_kms_key_id,
-    )
-
-
 def _gate(gate: str | None, margin: float | None, alert_budget: float) -> GateConfig:
     given = {} if gate is None else GateConfig.from_json(_text(gate), origin="--gate").model_dump(exclude_unset=True)
     margins = {} if margin is None else dict.fromkeys(("accuracy_margin", "pr_auc_margin", "recall_margin"), margin)
@@ -534,21 +457,6 @@ def _step_request(
 
 def _config(given: str) -> CompactionConfig:
     return CompactionConfig.from_json(_text(given), origin="--config" if given.lstrip()[:1] == "{" else given)
-
-
-def load_quietly(module: str) -> None:
-    """Import a library whose native code writes start-up chatter past Python's streams; errors still surface."""
-    sys.stderr.flush()
-    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        library = importlib.import_module(module)
-        if module == "tensorflow":
-            library.config.list_physical_devices()  # looks for accelerators now, and says that there are none
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)
 
 
 def _stop(signum: int, _frame: FrameType | None) -> NoReturn:
