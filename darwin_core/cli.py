@@ -24,7 +24,14 @@ from rich.console import Console
 
 from darwin_core import __version__, contracts
 from darwin_core.cli_runs import absolute, check_picking, parse_run
-from darwin_core.cli_tables import print_exports, print_front, print_inspection, print_narrowing, print_summary
+from darwin_core.cli_tables import (
+    print_exports,
+    print_fix,
+    print_front,
+    print_inspection,
+    print_narrowing,
+    print_summary,
+)
 from darwin_core.contracts import (
     STEPS,
     CompactionConfig,
@@ -128,8 +135,14 @@ def compact(
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    control: Annotated[
+        bool, typer.Option(help="Train a uniformly narrowed network of the same size beside the chosen one.")
+    ] = True,
     generator: Annotated[
-        str, typer.Option(help="What proposes networks: importance (widths), separable or blocks (layers, too).")
+        str,
+        typer.Option(
+            help="What proposes networks: importance, learned (from races), separable or blocks (layers, too)."
+        ),
     ] = "importance",
     block_on_findings: Annotated[bool, typer.Option(help="A data bug of high severity keeps the champion.")] = False,
     actionable: Annotated[
@@ -191,7 +204,7 @@ def compact(
             storage=storage,
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
-            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds),
+            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds, control=control),
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
@@ -224,12 +237,85 @@ def front(
     print_front(found, as_json=as_json)
 
 
+@app.command("run")
+def run_command(
+    config: Annotated[str, typer.Option(help="The run's CompactionConfig, as JSON or its URI.")],
+    run_id: Annotated[str, typer.Option(help="Name of the run; the same name resumes it.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
+    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
+
+
+@app.command("summary")
+def summary_command(
+    run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a finished run came out, and write its summary.json where an orchestrator ran the steps."""
+    from darwin_core.steps.compaction import store_summary
+    from darwin_core.steps.runner import stored_results
+    from darwin_core.steps.stored_runs import read_config
+
+    line, run_id = parse_run(run, output)
+    config = read_config(line, run_id, _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
+    _conclude(store_summary(config, run_id, stored_results(config, run_id)), config.storage, as_json=as_json)
+
+
+@app.command()
+def fix(
+    run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
+    finding: Annotated[int, typer.Option(help="Number of the finding, counted from 1 as in the report.")] = 1,
+    output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
+    epochs: Annotated[int, typer.Option(help="How often the reference sees the changed training rows.")] = 5,
+    compact_again: Annotated[bool, typer.Option("--compact", help="Compact the changed reference, too.")] = False,
+    endpoint_url: EndpointUrl = None,
+    region: Region = None,
+    path_style: PathStyle = False,
+    ca_bundle: CaBundle = None,
+    sse_kms_key_id: SseKmsKeyId = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the fix of a shortcut that a run found: change the training rows, train the reference on, show the effect.
+
+    Everything is written below the run's folder, fix-N/; nothing of the run itself changes.
+    """
+    load_quietly("tensorflow")
+    from darwin_core.steps.fixing import fix_finding
+
+    line, run_id = parse_run(run, output)
+    report = fix_finding(
+        line,
+        run_id,
+        finding,
+        _storage(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+        epochs=epochs,
+        compact=compact_again,
+        reporter=default_reporter(quiet=quiet),
+    )
+    print_fix(report, as_json=as_json)
+
+
 @app.command("run-step")
 def run_step_command(
     step: Annotated[StepName, typer.Argument(help="Which of the five steps.")],
     request: Annotated[str | None, typer.Option(help="URI of the step's request JSON.")] = None,
     config: Annotated[str | None, typer.Option(help="Instead: the run's CompactionConfig, as JSON or its URI.")] = None,
     run_id: Annotated[str | None, typer.Option(help="With --config: name of the run.")] = None,
+    branch_of: Annotated[
+        str | None, typer.Option(help="synthesize: search the snapshot of this run, beside other searches.")
+    ] = None,
+    choose_from: Annotated[
+        list[str] | None, typer.Option(help="synthesize: take the best of these searches; repeat for each.")
+    ] = None,
     result: Annotated[str | None, typer.Option(help="Where to write a copy of the result JSON.")] = None,
     save: Annotated[list[str] | None, typer.Option(help="FIELD=PATH: copy that part of the result to a file.")] = None,
     work_dir: Annotated[Path | None, typer.Option(help="Scratch folder; survives a kill.")] = None,
@@ -238,7 +324,8 @@ def run_step_command(
     """Run one step: the door that every orchestrator uses. The result's JSON goes to standard output, too."""
     from darwin_core.steps.runner import find_result, run_step
 
-    step_request = _step_request(step, request, config, run_id)  # before the engine loads: a bad one fails at once
+    # Before the engine loads: a bad request fails at once.
+    step_request = _step_request(step, request, config, run_id, branch_of, choose_from or [])
     outcome = find_result(step, step_request)
     if outcome is None:
         load_quietly("tensorflow")
@@ -415,18 +502,38 @@ def _text(document: str) -> str | bytes:
     return open_store(document).read(document).data
 
 
-def _step_request(step: StepName, request: str | None, config: str | None, run_id: str | None) -> StepRequest:
+def _step_request(
+    step: StepName,
+    request: str | None,
+    config: str | None,
+    run_id: str | None,
+    branch_of: str | None,
+    choose_from: list[str],
+) -> StepRequest:
+    if (branch_of or choose_from) and (step is not StepName.SYNTHESIZE or config is None):
+        raise RequestError("--branch-of and --choose-from are for synthesize with --config.")
     if request is not None and config is None:
         return STEPS[step][0].from_json(_text(request), origin=request)
     if config is None or request is not None or run_id is None:
         raise RequestError("Expected either --request, or --config together with --run-id.")
-    parsed = CompactionConfig.from_json(_text(config), origin="--config" if config.lstrip()[:1] == "{" else config)
+    parsed = _config(config)
     from darwin_core.steps.runner import stored_results
     from darwin_core.steps.stored_runs import store_config
 
     if step is StepName.SYNTHESIZE:
         store_config(parsed, run_id)
-    return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    if branch_of is None and not choose_from:
+        return request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    from darwin_core.steps.branches import begin_branch, find_rivals
+
+    if branch_of is not None:
+        return request_for(step, parsed, run_id, begin_branch(parsed, run_id, branch_of))
+    chosen = request_for(step, parsed, run_id, stored_results(parsed, run_id))
+    return chosen.model_copy(update={"rivals": find_rivals(parsed, run_id, choose_from)})
+
+
+def _config(given: str) -> CompactionConfig:
+    return CompactionConfig.from_json(_text(given), origin="--config" if given.lstrip()[:1] == "{" else given)
 
 
 def load_quietly(module: str) -> None:

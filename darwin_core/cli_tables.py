@@ -14,6 +14,7 @@ from darwin_core.contracts import (
     CompactionSummary,
     ExportRecord,
     ExportReport,
+    FixReport,
     Latency,
     NetworkInspection,
     NetworkSummary,
@@ -69,6 +70,32 @@ def print_front(front: ParetoFront, *, as_json: bool) -> None:
     console.print(table)
     folder = f"{front.line.rstrip('/')}/runs/{front.run_id}"
     console.print(f"To take another: darwin compact --from {folder} --pick CANDIDATE", markup=False, soft_wrap=True)
+
+
+def print_fix(report: FixReport, *, as_json: bool) -> None:
+    """The reference before and after the fix of a finding."""
+    if as_json:
+        print(report.to_json(), end="")  # noqa: T201 - the answer itself
+        return
+    console = Console()
+    table = Table(title=f"{report.finding}: {report.changed_rows:,} training rows changed", title_justify="left")
+    for heading in ("reference, share of rows", "before", "after"):
+        table.add_column(heading, justify="left" if heading.startswith("reference") else "right")
+    rows = [
+        ("other classes that become the class with the factor", report.before.planted, report.after.planted),
+        ("the class, recognised with the factor", report.before.with_factor, report.after.with_factor),
+        ("the class, recognised without it", report.before.neutralised, report.after.neutralised),
+        ("quality in the worst group", report.before.worst_group, report.after.worst_group),
+        (
+            "accuracy on validation rows, neutralised",
+            report.neutralised_quality_before,
+            report.neutralised_quality_after,
+        ),
+    ]
+    for name, before, after in rows:
+        table.add_row(name, f"{before:.1%}", f"{after:.1%}")
+    console.print(table)
+    console.print(f"Training rows: {report.train}\nReference: {report.reference}", markup=False, soft_wrap=True)
 
 
 def _point(record: CandidateRecord, metric: str, front: ParetoFront) -> tuple[str, ...]:

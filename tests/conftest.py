@@ -2,7 +2,9 @@
 
 import importlib.util
 
-pytest_plugins = ["support.s3"]
+import darwin_core  # noqa: F401  (before anything imports TensorFlow: it sets what TensorFlow reads then)
+
+pytest_plugins = ["support.s3", "support.containers"]
 
 if importlib.util.find_spec("hypothesis") is not None:  # not in Airflow's environment
     from hypothesis import settings

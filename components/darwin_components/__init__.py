@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darwin_components.image import IMAGE as IMAGE
+    from darwin_components.local_docker import docker_runner as docker_runner
     from darwin_components.sets import CONTAINERS as CONTAINERS
     from darwin_components.sets import SUBPROCESSES as SUBPROCESSES
     from darwin_components.sets import ComponentSet as ComponentSet
+    from darwin_components.steps.choose import choose as choose
     from darwin_components.steps.evaluate import evaluate as evaluate
     from darwin_components.steps.explain import explain as explain
     from darwin_components.steps.fetch_data import fetch_data as fetch_data
     from darwin_components.steps.publish import publish as publish
+    from darwin_components.steps.search import search as search
+    from darwin_components.steps.summarize import summarize as summarize
     from darwin_components.steps.synthesize import synthesize as synthesize
 
 _HOMES = {
@@ -28,10 +32,14 @@ _HOMES = {
     "ComponentSet": "darwin_components.sets",
     "IMAGE": "darwin_components.image",
     "SUBPROCESSES": "darwin_components.sets",
+    "docker_runner": "darwin_components.local_docker",
     "evaluate": "darwin_components.steps.evaluate",
     "explain": "darwin_components.steps.explain",
     "fetch_data": "darwin_components.steps.fetch_data",
     "publish": "darwin_components.steps.publish",
+    "choose": "darwin_components.steps.choose",
+    "search": "darwin_components.steps.search",
+    "summarize": "darwin_components.steps.summarize",
     "synthesize": "darwin_components.steps.synthesize",
 }
 
@@ -40,10 +48,14 @@ __all__ = [
     "IMAGE",
     "SUBPROCESSES",
     "ComponentSet",
+    "choose",
+    "docker_runner",
     "evaluate",
     "explain",
     "fetch_data",
     "publish",
+    "search",
+    "summarize",
     "synthesize",
 ]
 

@@ -8,11 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from darwin_core.contracts import CompactionConfig
+from darwin_core.contracts import CompactionConfig, StorageOptions
 from darwin_core.errors import RequestError
 from darwin_core.storage import open_store
+
+_OF_A_BRANCH: Final = frozenset({"seed", "generator", "budget"})
 
 
 def complete_config(config: str, artifacts: Mapping[str, Path], run_id: str) -> str:
@@ -31,12 +33,42 @@ def complete_config(config: str, artifacts: Mapping[str, Path], run_id: str) -> 
     """
     if not artifacts:
         return config
-    inline = config.lstrip().startswith("{")
-    origin = "the parameter config" if inline else config
-    document = _read_object(config if inline else open_store(config).read(config).data, origin)
+    document = _read_config(config)
     for name, path in artifacts.items():
         document[name] = str(find_network(path, run_id)) if name == "reference" else {"uri": str(path)}
+    origin = "the parameter config" if config.lstrip().startswith("{") else config
     return CompactionConfig.from_json(json.dumps(document), origin=origin).model_dump_json()
+
+
+def branch_config(config: str, branch: Mapping[str, Any]) -> tuple[str, str]:
+    """The configuration of one of several searches that run side by side.
+
+    Args:
+        config: A CompactionConfig as JSON, or the URI of one.
+        branch: ``name``, and the fields in which this search differs: any of ``seed``, ``generator``, ``budget``.
+            Requirements and performance function are those of all, or the searches could not be compared.
+
+    Returns:
+        The configuration as JSON, and the name.
+
+    Raises:
+        RequestError: The branch has no name, or other fields.
+    """
+    name = branch.get("name")
+    settings = {key: value for key, value in branch.items() if key != "name"}
+    if not isinstance(name, str) or not name or not settings.keys() <= _OF_A_BRANCH:
+        raise RequestError(
+            f"Expected a branch with a name and any of {', '.join(sorted(_OF_A_BRANCH))}, got {dict(branch)!r:.200}.",
+            hint='E.g. {"name": "b1", "seed": 1, "generator": "separable"}.',
+        )
+    document = _read_config(config)
+    document |= settings
+    return CompactionConfig.from_json(json.dumps(document), origin=f"branch {name}").model_dump_json(), name
+
+
+def branch_run(run_id: str, name: str) -> str:
+    """The run that a branch is: ``<run>.<branch>``."""
+    return f"{run_id}.{name}"
 
 
 def find_network(path: Path, run_id: str) -> Path:
@@ -67,6 +99,18 @@ def find_network(path: Path, run_id: str) -> Path:
     shutil.copyfile(path, partial)
     partial.replace(renamed)
     return renamed
+
+
+def read_place(config: str) -> tuple[str, StorageOptions]:
+    """Line and storage of a configuration in which what the training task makes may still be missing."""
+    document = _read_config(config)
+    return str(document.get("line", "")), StorageOptions.model_validate(document.get("storage", {}))
+
+
+def _read_config(config: str) -> dict[str, Any]:
+    inline = config.lstrip().startswith("{")
+    text = config if inline else open_store(config).read(config).data
+    return _read_object(text, "the parameter config" if inline else config)
 
 
 def _read_object(text: str | bytes, origin: str) -> dict[str, Any]:

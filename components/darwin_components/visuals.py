@@ -6,10 +6,10 @@ The interface and the metadata store break on NaN and infinity, so nothing that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from darwin_core.contracts import CurvePoint, Evaluation
+from darwin_core.contracts import CompactionSummary, CurvePoint, Evaluation
 
 _MOST_POINTS: Final = 200
 _MOST_CLASSES: Final = 60
@@ -57,6 +57,37 @@ def slices_as_markdown(evaluation: Evaluation) -> str:
             lines.append(f"| {name} | {item.rows} | {_cell(estimate.metric)} | {shown} |")
     left = len(evaluation.slices) - _MOST_SLICES
     return "\n".join([*lines, *([f"\n{left} more slices in the report."] if left > 0 else [])]) + "\n"
+
+
+def run_as_markdown(run_id: str, line: str, status: Mapping[str, Any], summary: CompactionSummary | None) -> str:
+    """How a run came out.
+
+    Args:
+        run_id: The run.
+        line: Its model line.
+        status: Kubeflow's final status of the pipeline: ``state``, and ``error.message`` where it failed.
+        summary: The run's summary; None where not all of its steps are done.
+    """
+    if summary is None:
+        message = (status.get("error") or {}).get("message") or "no message"
+        return (
+            f"# Run {_cell(run_id)} is not done\n\n"
+            f"The pipeline ended as {_cell(str(status.get('state', 'unknown')))}: {_cell(message)}\n\n"
+            "The log of the task that failed says why. Nothing that serves has changed. Steps that are done are not "
+            "repeated when the run is retried.\n"
+        )
+    rows = [f"| {name} | {seconds:.0f} |" for name, seconds in summary.seconds.items()]
+    published = f"Published as version {summary.version}." if summary.published else "The champion stays."
+    before, after = summary.reference, summary.candidate
+    lines = [
+        f"# {summary.verdict}: {_cell(run_id)}",
+        f"Parameters: {before.parameters:,} became {after.parameters:,}. MACs: {before.macs:,} became {after.macs:,}.",
+        published,
+        "\n".join(f"- {_cell(reason)}" for reason in summary.reasons),
+        "| step | seconds |\n|---|---:|\n" + "\n".join(rows),
+        f"Everything lies below `{line}/runs/{run_id}`.",
+    ]
+    return "\n\n".join(line for line in lines if line) + "\n"
 
 
 def _confidence_metrics(points: Sequence[CurvePoint]) -> list[dict[str, float]]:

@@ -65,6 +65,8 @@ class FindingKind(StrEnum):
     SHIFT = "shift"
     CONSTANT_COLUMN = "constant_column"
     DUPLICATE_COLUMN = "duplicate_column"
+    SHORTCUT = "shortcut"
+    LABEL_ERROR = "label_error"
 
 
 class Severity(StrEnum):
@@ -73,6 +75,53 @@ class Severity(StrEnum):
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
+
+
+class FixKind(StrEnum):
+    """What can be done to the training rows about a finding."""
+
+    NEUTRALISE = "neutralise"
+
+
+class SuggestedFix(Contract):
+    """A change of the training rows that `darwin fix` applies.
+
+    NEUTRALISE gives the affected rows the factor of rows that lack it, drawn at random.
+    """
+
+    kind: FixKind
+    text: str = Field(description="what it does, as a sentence")
+
+
+class FactorReaction(Contract):
+    """How one network reacts to a factor; all figures are shares of rows."""
+
+    planted: float = Field(description="rows of other classes that become the class once the factor is planted")
+    control: float = Field(description="the same with the factor of rows that lack it")
+    with_factor: float = Field(description="rows of the class with the factor that are recognised")
+    neutralised: float = Field(description="the same rows with the factor neutralised")
+    worst_group: float = Field(
+        description="lowest quality among: the class without the factor, other classes with it planted"
+    )
+
+
+class Amplification(Contract):
+    """Both networks' reactions, side by side: did compaction make it worse?"""
+
+    reference: FactorReaction
+    candidate: FactorReaction
+
+
+class FindingExample(Contract):
+    """One sample as it is and with the factor changed, and what the reference says to both."""
+
+    row_id: str
+    label: str
+    change: str = Field(description="'neutralised' or 'planted', with the values for tables")
+    before: str | None = Field(default=None, description="PNG as data URI")
+    after: str | None = None
+    predicted_before: str
+    predicted_after: str
 
 
 class Finding(Contract):
@@ -89,6 +138,12 @@ class Finding(Contract):
     affected_rows: int | None = Field(default=None, ge=0)
     affected_ids: tuple[str, ...] = Field(default=(), description="at most 100 examples")
     suggestion: str = Field(description="what to do, as a sentence")
+    factor: str | None = Field(default=None, description="what stands for the class, for shortcuts")
+    classes: tuple[str, ...] = Field(default=(), description="label values concerned")
+    affected: ArtifactRef | None = Field(default=None, description="Parquet: row_id of every affected training row")
+    examples: tuple[FindingExample, ...] = ()
+    amplification: Amplification | None = None
+    fix: SuggestedFix | None = None
 
 
 class Findings(Document):
@@ -116,3 +171,20 @@ class Explanation(Document):
     findings: tuple[Finding, ...] = ()
     checks_run: tuple[str, ...] = Field(default=(), description="data checks that ran, also those that found nothing")
     row_attributions: ArtifactRef | None = Field(default=None, description="per-row attributions, Parquet")
+
+
+class FixReport(Document):
+    """What the fix of a finding did: the reference before and after, on validation rows."""
+
+    run_id: str
+    finding: str
+    fix: SuggestedFix
+    changed_rows: int = Field(ge=0, description="training rows that were changed")
+    train: str = Field(description="URI of the changed training rows")
+    validation: str = Field(description="URI of the validation rows with the factor neutralised")
+    reference: str = Field(description="URI of the reference, trained on with the changed rows")
+    before: FactorReaction
+    after: FactorReaction
+    neutralised_quality_before: float = Field(description="accuracy on validation rows, the factor neutralised")
+    neutralised_quality_after: float
+    compacted_run: str | None = Field(default=None, description="run that compacted the changed reference")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 from pydantic import Field
 
+from darwin_core import __version__
 from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Document, RunId
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
@@ -93,6 +95,10 @@ class SynthesizeRequest(StepRequest):
     pick: Pick | None = None
     picked_from: ArtifactRef | None = Field(default=None, description="see FetchDataResult")
     exports: tuple[ExportFormat, ...] = Field(default=(), description="other formats to write the chosen network in")
+    rivals: tuple[ArtifactRef, ...] = Field(
+        default=(),
+        description="results of parallel searches: nothing is searched, the best of what they chose is taken",
+    )
 
 
 class SynthesizeResult(StepResult):
@@ -190,3 +196,8 @@ STEPS: dict[StepName, tuple[type[StepRequest], type[StepResult]]] = {
     StepName.EXPLAIN: (ExplainRequest, ExplainResult),
     StepName.PUBLISH: (PublishRequest, PublishResult),
 }
+
+
+def step_key(name: StepName, request: StepRequest) -> str:
+    """Content address of a step run: digest of step name, request and Darwin version."""
+    return hashlib.sha256(f"{name}\n{__version__}\n{request.digest()}".encode()).hexdigest()

@@ -10,7 +10,7 @@ from darwin_core.contracts.artifacts import ArtifactRef
 from darwin_core.contracts.base import Contract, Document, RunId
 from darwin_core.contracts.exports import ExportRecord
 from darwin_core.contracts.networks import LayerCost, NetworkCost
-from darwin_core.contracts.requirements import RequirementStatus
+from darwin_core.contracts.requirements import RequirementField, RequirementStatus
 
 
 class SearchBudget(Contract):
@@ -24,6 +24,9 @@ class SearchBudget(Contract):
     final_samples: int | None = Field(default=None, ge=1, description="training rows of the long finish; None: by data")
     seconds: float | None = Field(default=None, gt=0)
     resource_factor: float = Field(default=0.45, gt=0.0, lt=1.0, description="cost of a generation over its parents'")
+    control: bool = Field(
+        default=True, description="whether a uniformly narrowed network of the chosen one's size is trained beside it"
+    )
 
 
 class HeadKind(StrEnum):
@@ -135,6 +138,22 @@ class ControlRecord(Contract):
     record: CandidateRecord
 
 
+class Relaxation(Contract):
+    """One way out of requirements that nothing meets together: with this one relaxed so far, a network was found."""
+
+    requirement: RequirementField
+    value: float = Field(description="what the candidate reaches; every other requirement is met by it")
+    candidate_id: str
+
+
+class TrimmedTable(Contract):
+    """A lookup table that became smaller before the search: what it lost is read as an unknown value."""
+
+    layer: str
+    entries_before: int = Field(ge=1)
+    entries_after: int = Field(ge=1)
+
+
 class Pick(Contract):
     """A point of an earlier run's Pareto front that a person chose."""
 
@@ -143,6 +162,19 @@ class Pick(Contract):
 
     def __str__(self) -> str:
         return f"{self.candidate_id} of run {self.run_id}"
+
+
+class Rival(Contract):
+    """One of several searches of the same snapshot, each with settings of its own, that ran side by side."""
+
+    run_id: RunId
+    seed: int
+    strategy: str = Field(description="what proposed its network, e.g. 'importance'")
+    chosen: str = Field(description="its candidate")
+    cost: NetworkCost
+    performance: float | None
+    feasible: bool
+    taken: bool = Field(description="whether this one was the best")
 
 
 class SearchRecord(Document):
@@ -162,11 +194,16 @@ class SearchRecord(Document):
     origin: Pick | None = Field(default=None, description="what a person picked; None: the search itself chose")
     feasible: bool = Field(description="False: no candidate met every requirement; `chosen` is the nearest")
     binding_requirements: tuple[str, ...] = Field(default=(), description="requirements the chosen one misses, as text")
+    relaxations: tuple[Relaxation, ...] = Field(default=(), description="where nothing is feasible: what would be")
     reference_layers: tuple[LayerCost, ...]
     chosen_layers: tuple[LayerCost, ...]
     seconds: dict[str, float] = Field(default_factory=dict, description="phase -> seconds")
     reason: str = Field(description="why this candidate, as a sentence")
     exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
+    tables: tuple[TrimmedTable, ...] = Field(default=(), description="lookup tables that every candidate has smaller")
+    rivals: tuple[Rival, ...] = Field(
+        default=(), description="the parallel searches, of which this record is that of the best"
+    )
 
 
 class ParetoFront(Document):

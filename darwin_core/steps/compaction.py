@@ -26,7 +26,7 @@ from darwin_core.contracts import (
     request_for,
 )
 from darwin_core.contracts.artifacts import ArtifactRef
-from darwin_core.errors import ObjectNotFoundError
+from darwin_core.errors import ObjectNotFoundError, RequestError
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
 from darwin_core.steps.stored_runs import store_config
@@ -47,6 +47,21 @@ def run_compaction(
         if name is StepName.SYNTHESIZE:
             store_config(config, run_id)  # not before: bad data leave nothing behind
         results[name] = run_step(name, request, reporter=reporter, work_root=work_root)
+    return store_summary(config, run_id, results)
+
+
+def store_summary(config: CompactionConfig, run_id: str, results: dict[StepName, StepResult]) -> CompactionSummary:
+    """Summarise a run whose steps are all done, wherever they ran, and keep the summary.
+
+    Raises:
+        RequestError: A step is not done.
+    """
+    missing = [name.value for name in StepName if name not in results]
+    if missing:
+        raise RequestError(
+            f"Run {run_id} has no summary yet: {', '.join(missing)} not done.",
+            hint="Whatever started it takes it up again where it stopped.",
+        )
     store = open_store(config.line, config.storage)
     summary = summarise(config, run_id, results, store)
     for uri in (join_uri(config.line, "runs", run_id, "summary.json"), join_uri(config.line, "summary.json")):

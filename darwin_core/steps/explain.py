@@ -28,6 +28,9 @@ from darwin_core.explanation.amplification import with_network_use
 from darwin_core.explanation.checks import run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
 from darwin_core.explanation.faithfulness import explanation_checks
+from darwin_core.explanation.finder.findings import affected_file, merged, write_affected
+from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
+from darwin_core.explanation.finder.subject import look_for_shortcuts
 from darwin_core.explanation.images import explain_pictures
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import Subject
@@ -53,7 +56,8 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     snapshot = context.read_document(request.snapshot, Snapshot)
     verdict = context.read_document(request.verdict_document, VerdictDocument)
     behaviour = _behaviour(request, context, snapshot, verdict)
-    findings, checks = _check_data(request, context, snapshot, behaviour)
+    checked, checks = _check_data(request, context, snapshot, behaviour)
+    findings, checks = merged(_stored_shortcuts(context, behaviour.findings), checked), (*checks, SHORTCUTS)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
@@ -85,11 +89,14 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
 def _behaviour(
     request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
 ) -> Explanation:
-    """The explanation without findings, computed once: a step that was killed later finds it in its work folder."""
+    """The explanation with the shortcuts that the networks take, and no other finding.
+
+    Computed once: a step that was killed later finds it in its work folder.
+    """
     done = context.workdir / _BEHAVIOUR
     if done.exists():
         return Explanation.from_json(done.read_bytes(), origin=str(done))
-    subject = _subject(request, context, snapshot, verdict)
+    subject = load_subject(request, context, snapshot, verdict)
     if subject.is_pictures:
         pictures = explain_pictures(subject, context.reporter)
         found = Explanation(
@@ -110,13 +117,19 @@ def _behaviour(
             checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
+    shortcuts = look_for_shortcuts(subject, context.reporter)
+    write_affected(shortcuts, context.workdir)
+    found = found.model_copy(update={"findings": tuple(shortcut.finding for shortcut in shortcuts)})
     partial = done.with_suffix(".part")
     partial.write_text(found.to_json(), encoding="utf-8")
     partial.replace(done)
     return found
 
 
-def _subject(request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument) -> Subject:
+def load_subject(
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
+) -> Subject:
+    """Both networks and the rows of a run."""
     path = context.fetch(snapshot.reference)
     reference, candidate = load_network(path), load_network(context.fetch(request.candidate))
     kind = output_kind(reference, path)
@@ -165,6 +178,16 @@ def _check_data(
     data = load_checked_data(snapshot, sources, context.reporter, seed=request.seed)
     findings, checks = run_checks(data, context.reporter)
     return with_network_use(findings, behaviour.features), checks
+
+
+def _stored_shortcuts(context: StepContext, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The shortcuts with their affected rows in the store."""
+    stored = []
+    for index, finding in enumerate(findings):
+        path = context.workdir / affected_file(index)
+        affected = context.upload(path, context.uri(path.name), ArtifactKind.TABLE)
+        stored.append(finding.model_copy(update={"affected": affected}))
+    return tuple(stored)
 
 
 def _stored_attributions(context: StepContext) -> ArtifactRef | None:

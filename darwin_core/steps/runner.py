@@ -7,15 +7,13 @@ whose contents may have changed, while the requests of all later steps name dige
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-from darwin_core import __version__
-from darwin_core.contracts import STEPS, ArtifactRef, CompactionConfig, StepName, StepRequest, StepResult
+from darwin_core.contracts import STEPS, ArtifactRef, CompactionConfig, StepName, StepRequest, StepResult, step_key
 from darwin_core.errors import ObjectNotFoundError
 from darwin_core.progress import Reporter
 from darwin_core.steps.context import StepContext
@@ -28,11 +26,6 @@ def default_work_root() -> Path:
     """Where steps keep scratch files: ``$DARWIN_WORK_DIR``, else ``~/.cache/darwin``."""
     configured = os.environ.get("DARWIN_WORK_DIR")
     return Path(configured) if configured else Path.home() / ".cache" / "darwin"
-
-
-def step_key(name: StepName, request: StepRequest) -> str:
-    """Content address of a step run: digest of step name, request and Darwin version."""
-    return hashlib.sha256(f"{name}\n{__version__}\n{request.digest()}".encode()).hexdigest()
 
 
 def run_step(

@@ -108,6 +108,25 @@ def store_config(config: CompactionConfig, run_id: str) -> None:
     open_store(config.line, config.storage).write(uri, config.to_json().encode())
 
 
+def read_config(line: str, run_id: str, storage: StorageOptions) -> CompactionConfig:
+    """The configuration that a run kept; reached through ``storage`` where that says something.
+
+    Raises:
+        RequestError: It kept none.
+    """
+    uri = join_uri(line, "runs", run_id, _CONFIG)
+    try:
+        config = CompactionConfig.from_json(open_store(line, storage).read(uri).data, origin=uri)
+    except ObjectNotFoundError:
+        raise RequestError(
+            f"Run {run_id} kept no configuration: {uri} does not exist.",
+            hint="It stopped before its search, or it was made step by step from requests, or by an earlier version. "
+            'To go on from it, put the pick into your own: "pick": {"run_id": ..., "candidate_id": ...}.',
+        ) from None
+    reached = config.storage.model_copy(update=storage.model_dump(exclude_defaults=True))
+    return config.model_copy(update={"line": line, "storage": reached})
+
+
 def picking_config(line: str, pick: Pick, storage: StorageOptions) -> CompactionConfig:
     """The configuration of the run that goes on from ``pick``: that of the earlier run, but for the pick.
 
@@ -121,17 +140,7 @@ def picking_config(line: str, pick: Pick, storage: StorageOptions) -> Compaction
     """
     store = open_store(line, storage)
     find_point(read_search(store, line, pick.run_id).record, pick)
-    uri = join_uri(line, "runs", pick.run_id, _CONFIG)
-    try:
-        config = CompactionConfig.from_json(store.read(uri).data, origin=uri)
-    except ObjectNotFoundError:
-        raise RequestError(
-            f"Run {pick.run_id} kept no configuration: {uri} does not exist.",
-            hint="It was made step by step from requests, or by an earlier version. Put the pick into the "
-            'configuration that you have, as "pick": {"run_id": ..., "candidate_id": ...}.',
-        ) from None
-    reached = config.storage.model_copy(update=storage.model_dump(exclude_defaults=True))
-    return config.model_copy(update={"line": line, "storage": reached, "pick": pick})
+    return read_config(line, pick.run_id, storage).model_copy(update={"pick": pick})
 
 
 def _no_search(store: ObjectStore, line: str, run_id: str) -> RequestError:

@@ -1,6 +1,7 @@
-"""synthesize: search for the compact network, or go on from a point of an earlier search that a person picked.
+"""synthesize: search for the compact network.
 
-The sealed hold-out is out of reach here.
+Or go on from a point of an earlier search that a person picked, or take the best of several searches side by side. The
+sealed hold-out is out of reach here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from darwin_core.exports.registry import check_installed
 from darwin_core.networks import load_network, network_inputs, output_kind, reference_loss
 from darwin_core.steps.context import StepContext
 from darwin_core.steps.exporting import export_chosen
+from darwin_core.steps.rivals import take_best
 from darwin_core.steps.stored_runs import find_point, front_of
 from darwin_core.synthesis import Aim, Part, PickedPoint, Reference, Search, SearchOutcome, generator_named
 from darwin_core.training import prepare_runtime
@@ -37,6 +39,8 @@ def run(request: SynthesizeRequest, context: StepContext) -> dict[str, Any]:
             or there is no such point to go on from.
         MissingExtraError: The packages of an export format are not installed.
     """
+    if request.rivals:
+        return take_best(request, context)
     check_installed(request.exports)
     point = _picked_point(request, context)
     prepare_runtime(request.seed, request.threads)

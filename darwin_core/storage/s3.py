@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from darwin_core.contracts.storage import StorageOptions
 from darwin_core.errors import BucketNotFoundError
 from darwin_core.storage.base import BytesProgress, Digest, ObjectInfo, StoredObject
+from darwin_core.storage.credentials import S3Credentials
 from darwin_core.storage.files import HashingWriter, atomic_file, check_digest
 from darwin_core.storage.s3_client import connect
 from darwin_core.storage.s3_conditions import Condition, bare, look, settle
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def open_s3(options: StorageOptions) -> S3Store:
+def open_s3(options: StorageOptions, credentials: S3Credentials | None = None) -> S3Store:
     """A store with a client of its own."""
-    return S3Store(connect(options), sse_kms_key_id=options.sse_kms_key_id)
+    return S3Store(connect(options, credentials), sse_kms_key_id=options.sse_kms_key_id)
 
 
 class S3Store:

@@ -1,4 +1,4 @@
-"""A boto3 client from storage options. Credentials come from the default chain, never from a contract."""
+"""A boto3 client from storage options. Credentials come from the default chain or the caller, never from a contract."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError
 
 from darwin_core.contracts.storage import StorageOptions
 from darwin_core.errors import RequestError
+from darwin_core.storage.credentials import S3Credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -22,7 +23,7 @@ _ATTEMPTS = 8
 _CONNECTIONS = 16
 
 
-def connect(options: StorageOptions) -> S3Client:
+def connect(options: StorageOptions, credentials: S3Credentials | None = None) -> S3Client:
     """A client with retries and timeouts set.
 
     ``AWS_RETRY_MODE``, ``AWS_MAX_ATTEMPTS``, ``AWS_REQUEST_CHECKSUM_CALCULATION``, ``AWS_CA_BUNDLE``,
@@ -39,6 +40,8 @@ def connect(options: StorageOptions) -> S3Client:
             "s3",
             endpoint_url=options.endpoint_url,
             region_name=options.region,
+            aws_access_key_id=credentials.access_key if credentials else None,
+            aws_secret_access_key=credentials.secret_key if credentials else None,
             verify=verify,
             config=_config(options, attempts),
         )

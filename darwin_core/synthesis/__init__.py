@@ -7,6 +7,7 @@ hold and a performance function ranks what does. ``Search`` joins them; each par
 from darwin_core.synthesis.generators import BlocksGenerator as BlocksGenerator
 from darwin_core.synthesis.generators import Generator as Generator
 from darwin_core.synthesis.generators import ImportanceGenerator as ImportanceGenerator
+from darwin_core.synthesis.generators import LearnedGenerator as LearnedGenerator
 from darwin_core.synthesis.generators import RandomGenerator as RandomGenerator
 from darwin_core.synthesis.generators import SeparableGenerator as SeparableGenerator
 from darwin_core.synthesis.generators import Situation as Situation
@@ -22,6 +23,8 @@ from darwin_core.synthesis.picking import PickedPoint as PickedPoint
 from darwin_core.synthesis.requirements import RequirementsIndicator as RequirementsIndicator
 from darwin_core.synthesis.requirements import complete_requirements as complete_requirements
 from darwin_core.synthesis.requirements import metric_value as metric_value
+from darwin_core.synthesis.rivalry import best_search as best_search
+from darwin_core.synthesis.rivalry import chosen_of as chosen_of
 from darwin_core.synthesis.search import Search as Search
 from darwin_core.synthesis.task import Aim as Aim
 from darwin_core.synthesis.task import Part as Part

@@ -9,14 +9,16 @@ from functools import partial
 import numpy as np
 
 from darwin_core.contracts import CandidateStage, HeadKind, NetworkCost
-from darwin_core.dependency import DependencyGraph, analyse
+from darwin_core.dependency import DependencyGraph, analyse, estimate_cost
 from darwin_core.networks import load_network
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.candidates import Candidate
+from darwin_core.synthesis.columns import ColumnSelector
 from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.effort import Effort, Outlook
 from darwin_core.synthesis.generators import Generator, Situation
 from darwin_core.synthesis.inheritance import cut
+from darwin_core.synthesis.inputs import inputs_to_drop
 from darwin_core.synthesis.nursery import Birth, Nursery, Stint
 from darwin_core.synthesis.pace import Pace
 from darwin_core.synthesis.probings import Probings
@@ -36,7 +38,7 @@ class Frame:
         reference_cost: What sizes are relative to.
         limits: Ceilings from the requirements.
         head: The head of every offspring.
-        dropped_inputs: The inputs that no offspring reads.
+        dropped_inputs: The inputs that no offspring reads, because the requirements admit fewer.
     """
 
     reference_cost: NetworkCost
@@ -51,6 +53,7 @@ class Breeder:
     Args:
         generator: Proposes designs.
         probings: Probes parents.
+        selector: Finds columns that parents can do without.
         nursery: Raises offspring.
         effort: Says how many rows they see.
         frame: What offspring have in common.
@@ -61,13 +64,14 @@ class Breeder:
         self,
         generator: Generator,
         probings: Probings,
+        selector: ColumnSelector,
         nursery: Nursery,
         effort: Effort,
         frame: Frame,
         *,
         seed: int,
     ) -> None:
-        self._generator, self._probings, self._nursery = generator, probings, nursery
+        self._generator, self._probings, self._selector, self._nursery = generator, probings, selector, nursery
         self._effort, self._frame, self._seed = effort, frame, seed
 
     def breed(
@@ -78,6 +82,7 @@ class Breeder:
         sizes: Sequence[float],
         promising: Sequence[Candidate],
         pace: Pace,
+        history: Sequence[Candidate] = (),
     ) -> list[Candidate]:
         """One generation.
 
@@ -88,6 +93,7 @@ class Breeder:
             sizes: Relative size of each offspring.
             promising: Networks that promise to keep the quality.
             pace: Advances by rows.
+            history: The reference and all candidates before, from which a generator may learn.
 
         Returns:
             The offspring after their race.
@@ -95,11 +101,60 @@ class Breeder:
         network = load_network(parent.path)
         graph = analyse(network)
         drafts = Drafts(network, graph, self._probings.of(parent, graph))
-        births = self._births(generation, parent, graph, drafts, sizes)
+        births = self._births(generation, parent, graph, drafts, sizes, history)
+        return self._race(generation, outlook, drafts, births, promising, pace)
+
+    def thin(
+        self,
+        generation: int,
+        outlook: Outlook,
+        parent: Candidate,
+        columns: int,
+        promising: Sequence[Candidate],
+        pace: Pace,
+    ) -> list[Candidate]:
+        """A generation of one: its parent with the columns it uses least left out, as wide as it is.
+
+        Args:
+            generation: Its number.
+            outlook: How many generations are to come, this one included.
+            parent: What it inherits from.
+            columns: Columns that stay.
+            promising: Networks that promise to keep the quality.
+            pace: Advances by rows.
+
+        Returns:
+            The offspring; nothing where no column can go.
+        """
+        network = load_network(parent.path)
+        graph = analyse(network)
+        insights = self._probings.of(parent, graph)
+        spare = inputs_to_drop(graph, insights.input_use, columns)
+        if not spare:
+            return []
+        genome = parent.record.genome.model_copy(
+            update={
+                "widths": {name: group.channels for name, group in graph.groups.items()},
+                "dropped_inputs": (*parent.record.genome.dropped_inputs, *spare),
+            }
+        )
+        cost = estimate_cost(graph, genome.widths, head=genome.head, dropped_inputs=spare)
+        births = [Birth(f"g{generation}n1", generation, parent, "fewer columns", genome, cost)]
+        return self._race(generation, outlook, Drafts(network, graph, insights), births, promising, pace)
+
+    def _race(
+        self,
+        generation: int,
+        outlook: Outlook,
+        drafts: Drafts,
+        births: Sequence[Birth],
+        promising: Sequence[Candidate],
+        pace: Pace,
+    ) -> list[Candidate]:
         if self._effort.wants_speed and births:
             first = births[0]
             self._nursery.measure_speed(cut(drafts.of(first.genome), first.genome), first.cost)
-        stints = {birth.candidate_id: self._stints(outlook, birth.cost, len(births)) for birth in births}
+        stints = {birth.candidate_id: self._stints(generation, outlook, birth.cost, len(births)) for birth in births}
         pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
         raced = []
         for birth in births:
@@ -111,8 +166,13 @@ class Breeder:
                 raced[raced.index(item)] = self._nursery.train_on(item, stint, pace)
         return raced
 
-    def _stints(self, outlook: Outlook, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
-        """The race of one offspring: in one go where it is cheap, else in halves."""
+    def _stints(self, generation: int, outlook: Outlook, cost: NetworkCost, count: int) -> tuple[Stint, ...]:
+        """The race of one offspring: in one go where it is cheap, else in halves.
+
+        The only network of a search has nobody to race against, so it gets the long finish at once.
+        """
+        if generation == outlook.generations == count == 1:
+            return (Stint(1, self._effort.finish_samples(cost, 1), CandidateStage.FINISHED),)
         races = 0.75 * count * outlook.generations
         samples = self._effort.race_samples(cost, races)
         if 3 * cost.macs * samples < _WORTH_HALVING:
@@ -127,19 +187,22 @@ class Breeder:
         graph: DependencyGraph,
         drafts: Drafts,
         sizes: Sequence[float],
+        history: Sequence[Candidate],
     ) -> list[Birth]:
         rng = np.random.default_rng(stable_seed(self._seed, "generation", generation))
         present = tuple(name for name in self._frame.dropped_inputs if name in graph.wiring.inputs)
-        allocator = WidthAllocator(graph, self._frame.reference_cost, head=self._frame.head, dropped_inputs=present)
+        going = self._selector.removable(graph.source, graph, drafts.insights.input_use, present)
+        allocator = WidthAllocator(graph, self._frame.reference_cost, head=self._frame.head, dropped_inputs=going)
         situation = Situation(
             allocator,
             drafts.insights,
             Target(1.0, self._frame.limits),
             self._frame.head,
-            self._frame.dropped_inputs,
+            (*parent.record.genome.dropped_inputs, *going),
             parent.record.genome.blocks,
             parent.record.genome.early_downsampling,
             drafts,
+            tuple(item.record for item in history),
         )
         births: list[Birth] = []
         seen: set[str] = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from darwin_core.contracts import Relaxation
 from darwin_core.synthesis.candidates import Candidate
 
 
@@ -58,12 +59,35 @@ def binding_requirements(chosen: Candidate) -> tuple[str, ...]:
     return tuple(str(status.requirement) for status in chosen.record.requirements if not status.met)
 
 
-def reason(chosen: Candidate, tried: int, performance_function: str) -> str:
+def relaxations(population: Sequence[Candidate]) -> tuple[Relaxation, ...]:
+    """Where no candidate is feasible: for each requirement the nearest of those that meet all the others."""
+    if any(item.record.feasible for item in population):
+        return ()
+    nearest: dict[str, tuple[float, Relaxation]] = {}
+    for item in population:
+        unmet = [status for status in item.record.requirements if not status.met]
+        if len(unmet) != 1 or unmet[0].value is None:
+            continue
+        requirement, value = unmet[0].requirement, unmet[0].value
+        found = (requirement.shortfall(value), item.candidate_id)
+        known = nearest.get(str(requirement))
+        if known is None or found < (known[0], known[1].candidate_id):
+            relaxed = Relaxation(requirement=requirement, value=value, candidate_id=item.candidate_id)
+            nearest[str(requirement)] = (found[0], relaxed)
+    return tuple(relaxed for _, relaxed in nearest.values())
+
+
+def reason(chosen: Candidate, population: Sequence[Candidate], performance_function: str) -> str:
     """Why this candidate, as a sentence."""
+    tried = len(population)
     if not chosen.record.feasible:
+        ways = " or ".join(
+            f"{item.requirement.metric}{item.requirement.comparator}{item.value:.4g} ({item.candidate_id})"
+            for item in relaxations(population)
+        )
         return (
             f"None of {tried} networks met every requirement; {subject(chosen)} comes nearest and misses "
-            f"{missed(chosen)}."
+            f"{missed(chosen)}." + (f" All others are met with {ways}." if ways else "")
         )
     if not chosen.safe:
         return (

@@ -10,7 +10,7 @@ from darwin_core.contracts import CandidateStage, NetworkCost, SearchBudget
 
 SEARCH_SHARE = 0.45
 FINISH_SHARE = 0.72
-"""Shares of the budget's seconds after which the generations, then the long finish end; the control has the rest."""
+"""Shares of the budget's seconds after which the generations, then the long finish end; a control has the rest."""
 
 _RACE_MACS = 3e12
 _RACE_EPOCHS = {True: 4, False: 10}
@@ -82,6 +82,7 @@ class Effort:
         self._budget, self._rows, self._images, self._clock = budget, rows, images, clock
         self._speed: _Speed | None = None
         self._exponents = [_USUAL_EXPONENT]
+        self._finish_share = FINISH_SHARE if budget.control else 1.0
 
     def outlook(self, cost: NetworkCost, generations_left: int) -> Outlook:
         """Fewer offspring, then fewer generations, where the seconds do not suffice for every race.
@@ -108,7 +109,7 @@ class Effort:
     def finish_samples(self, cost: NetworkCost, finishes_left: int) -> int:
         """Rows of the long finish for a network of this cost, with so many finalists to come."""
         wanted = self._budget.final_samples or _FINISH_RACES * self._race_by_data(cost)
-        return self._affordable(wanted, cost, self._clock.left(FINISH_SHARE) / max(finishes_left, 1))
+        return self._affordable(wanted, cost, self._clock.left(self._finish_share) / max(finishes_left, 1))
 
     @property
     def wants_speed(self) -> bool:
@@ -124,9 +125,9 @@ class Effort:
         share: float = (seen / (seen + self.finish_samples(cost, 1))) ** exponent
         return share
 
-    def out_of_time(self, stage: CandidateStage) -> bool:
-        """Whether the seconds for a stage are used up, so that the stint in progress should end."""
-        return self._clock.left(SEARCH_SHARE if stage is CandidateStage.RACED else 1.0) <= 0
+    def seconds_left(self, stage: CandidateStage) -> float:
+        """Seconds until those for a stage are used up and the stint in progress should be over."""
+        return self._clock.left(SEARCH_SHARE if stage is CandidateStage.RACED else 1.0)
 
     def observe(self, cost: NetworkCost, samples: int, seconds: float) -> None:
         """Learn the machine's speed from a stint."""

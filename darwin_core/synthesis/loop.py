@@ -51,7 +51,9 @@ class GenerationLoop:
             sizes = self._schedule.sizes(found, outlook) if outlook else ()
             if not sizes or outlook is None:
                 break
-            candidates += self._breeder.breed(generation, outlook, parent, sizes, parents[1:], pace)
+            candidates += self._breeder.breed(
+                generation, outlook, parent, sizes, parents[1:], pace, [reference, *candidates]
+            )
         return candidates
 
     def _outlook(self, generation: int, found: Bracket, reference: NetworkCost) -> Outlook | None:

@@ -181,9 +181,9 @@ class Nursery:
         checkpoint = self._folder / f"{key}.checkpoint.npz"
         seed = stable_seed(self._seed, key)
         plan = self._plan(samples)
-        out_of_time = partial(self._effort.out_of_time, stage)
+        seconds_left = partial(self._effort.seconds_left, stage)
         outcome = self._distiller.train(
-            network, plan, seed=seed, checkpoint=checkpoint, tracker=pace, out_of_time=out_of_time
+            network, plan, seed=seed, checkpoint=checkpoint, tracker=pace, seconds_left=seconds_left
         )
         checkpoint.unlink(missing_ok=True)
         return outcome.samples

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from darwin_core.contracts import ControlRecord, SearchRecord, Task
 from darwin_core.networks import layer_costs, load_network
 from darwin_core.synthesis.candidates import Candidate
-from darwin_core.synthesis.choice import binding_requirements, reason
+from darwin_core.synthesis.choice import binding_requirements, reason, relaxations
 from darwin_core.synthesis.pareto import pareto_front
 from darwin_core.synthesis.picking import PickedPoint, pick_reason
 from darwin_core.synthesis.task import Aim
@@ -35,7 +35,6 @@ def record_search(
         seconds: Phase -> seconds.
         picked: Where a person made the choice: what was picked.
     """
-    tried = len(candidates)
     front = pareto_front([candidate.record for candidate in candidates], task)
     return SearchRecord(
         seed=aim.seed,
@@ -51,8 +50,9 @@ def record_search(
         origin=picked.pick if picked else None,
         feasible=chosen.record.feasible,
         binding_requirements=binding_requirements(chosen),
+        relaxations=relaxations(candidates),
         reference_layers=layer_costs(load_network(reference.path)),
         chosen_layers=layer_costs(load_network(chosen.path)),
         seconds={phase: round(value, 3) for phase, value in seconds.items()},
-        reason=pick_reason(picked, chosen) if picked else reason(chosen, tried, aim.performance_function),
+        reason=pick_reason(picked, chosen) if picked else reason(chosen, candidates, aim.performance_function),
     )

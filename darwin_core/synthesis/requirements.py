@@ -129,9 +129,9 @@ class RequirementsIndicator:
         features = found.pop("input_features", None)
         return ResourceLimits(**found, input_features=None if features is None else int(features))
 
-    def latency_share(self, cost: NetworkCost) -> float:
-        """The strictest ratio of a latency bound to the measured latency, at most 1; 1 without such a requirement."""
-        shares = [1.0]
+    def latency_share(self, cost: NetworkCost, most: float = 1.0) -> float:
+        """The strictest ratio of a latency bound to the measured latency; ``most`` without such a requirement."""
+        shares = [most]
         for requirement in self.requirements:
             if requirement.metric in _LATENCIES:
                 value = metric_value(requirement.metric, cost, None, self._reference)

@@ -10,21 +10,30 @@ Where a person picked a point of an earlier front, only the last line of this ta
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from darwin_core.contracts import CandidateRecord, CandidateStage, Genome, HeadKind, Insights, Latency
+from darwin_core.contracts import (
+    CandidateRecord,
+    CandidateStage,
+    ControlRecord,
+    Genome,
+    HeadKind,
+    Insights,
+    Latency,
+    TrimmedTable,
+)
 from darwin_core.dependency import analyse
-from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency
+from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency, save_network
 from darwin_core.progress import Reporter
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Breeder, Frame
 from darwin_core.synthesis.candidates import Candidate
 from darwin_core.synthesis.choice import choose
+from darwin_core.synthesis.columns import ColumnSelector, silent_columns
 from darwin_core.synthesis.effort import Clock, Effort
 from darwin_core.synthesis.examiner import Examiner
 from darwin_core.synthesis.finishing import finish, finish_one, uniform_control
@@ -32,6 +41,7 @@ from darwin_core.synthesis.inputs import inputs_to_drop
 from darwin_core.synthesis.inquisitor import Inquisitor
 from darwin_core.synthesis.journal import Journal
 from darwin_core.synthesis.judgement import Judge, ValidationRows
+from darwin_core.synthesis.latency import LatencyCalibration
 from darwin_core.synthesis.loop import GenerationLoop
 from darwin_core.synthesis.nursery import Nursery
 from darwin_core.synthesis.pace import Pace
@@ -43,6 +53,8 @@ from darwin_core.synthesis.requirements import complete_requirements
 from darwin_core.synthesis.settling import Settler
 from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
+from darwin_core.synthesis.thinning import Thinning
+from darwin_core.synthesis.trimming import TableTrimmer
 from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
 
 REFERENCE_ID = "reference"
@@ -92,22 +104,27 @@ class Search:
         """Search, finish, choose, and hold the choice against the control."""
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
+        reference, tables = self._trimmed(reference, judge)
         probings = Probings(self._inquisitor(), self._workdir / "insights")
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
         frame = self._frame(judge, insights, reference)
-        breeder = Breeder(aim.generator, probings, nursery, effort, frame, seed=aim.seed)
+        selector = ColumnSelector(judge, self._train.split, self._validation.split)
+        breeder = Breeder(aim.generator, probings, selector, nursery, effort, frame, seed=aim.seed)
         loop = GenerationLoop(breeder, self._schedule(frame), aim.budget, effort, self._clock, self._journal)
+        thinning = Thinning(breeder, len(self._network.inputs), aim.budget, self._clock, self._journal)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, 2 * effort.finish_samples(self._cost, 1))
+            pace = Pace(tracker, effort.finish_samples(self._cost, 1) * (2 if aim.budget.control else 1))
             with self._timed("generations"):
-                candidates = loop.run(reference, pace)
+                candidates = thinning.run(loop.run(reference, pace), pace)
             with self._timed("finish"):
                 candidates = finish(candidates, nursery, effort, pace)
             chosen = choose(candidates)
-            with self._timed("control"):
-                control = uniform_control(chosen, reference, frame, nursery, pace)
-        record = record_search(aim, self._reference.kind.task, reference, candidates, [control], chosen, self._seconds)
+            frame = replace(frame, dropped_inputs=chosen.record.genome.dropped_inputs)
+            controls = self._controls(chosen, reference, frame, nursery, pace)
+        whole = replace(reference, path=self._reference.path)
+        record = record_search(aim, self._reference.kind.task, whole, candidates, controls, chosen, self._seconds)
+        record = record.model_copy(update={"tables": tables})
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
@@ -115,26 +132,34 @@ class Search:
         """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
+        reference, tables = self._trimmed(reference, judge)
         candidates = point.population(self._cost)
         place = [item.candidate_id for item in candidates].index(point.pick.candidate_id)
         picked = candidates[place]
         genome = picked.record.genome
         frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
         with self._reporter.track("Synthesis") as tracker:
-            pace = Pace(tracker, 2 * effort.finish_samples(picked.record.cost, 1))
+            pace = Pace(tracker, effort.finish_samples(picked.record.cost, 1) * (2 if aim.budget.control else 1))
             with self._timed("finish"):
                 finished = picked.record.stage is CandidateStage.FINISHED
                 chosen = nursery.judge_again(picked) if finished else finish_one(picked, nursery, effort, pace)
-            with self._timed("control"):
-                control = uniform_control(chosen, reference, frame, nursery, pace)
+            controls = self._controls(chosen, reference, frame, nursery, pace)
         candidates[place] = chosen
         before, now = point.search.seconds, self._seconds
         seconds = {phase: before.get(phase, 0.0) + now.get(phase, 0.0) for phase in before | now}
         task = self._reference.kind.task
-        record = record_search(aim, task, reference, candidates, [control], chosen, seconds, point)
+        whole = replace(reference, path=self._reference.path)
+        record = record_search(aim, task, whole, candidates, controls, chosen, seconds, point)
+        record = record.model_copy(update={"tables": tables})
         by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
+
+    def _controls(
+        self, chosen: Candidate, reference: Candidate, frame: Frame, nursery: Nursery, pace: Pace
+    ) -> list[ControlRecord]:
+        with self._timed("control"):
+            return [uniform_control(chosen, reference, frame, nursery, pace)] if self._aim.budget.control else []
 
     def _prepare(self) -> tuple[Judge, Candidate, Nursery]:
         judge = self._judge()
@@ -219,19 +244,39 @@ class Search:
         shortfalls = (found.shortfall, found.cautious_shortfall, found.expected_shortfall)
         return Candidate(record, self._reference.path, 1.0, *shortfalls, lineage_samples=0)
 
+    def _trimmed(self, reference: Candidate, judge: Judge) -> tuple[Candidate, tuple[TrimmedTable, ...]]:
+        """The reference with smaller lookup tables, from which offspring inherit; how its outputs are read stays."""
+        path, entry = self._workdir / "trimmed.keras", self._journal.get("tables")
+        if entry is None or (entry["tables"] and not path.exists()):
+            with self._timed("tables"):
+                network, found = TableTrimmer(judge, self._train.split, self._validation.split).trim(self._network)
+            if found:
+                save_network(network, path)
+            entry = {"tables": [item.model_dump(mode="json") for item in found]}
+            self._journal.append("tables", entry)
+        tables = tuple(TrimmedTable.model_validate(item) for item in entry["tables"])
+        if not tables:
+            return reference, ()
+        self._network = load_network(path)
+        self._graph = analyse(self._network)
+        return replace(reference, path=path), tables
+
     def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:
-        """Head, inputs and ceilings. A bound on latency becomes one on MACs in proportion to the reference's."""
+        """Head, inputs and ceilings. A bound on latency becomes one on MACs."""
         pooled = HeadKind.GLOBAL_POOLING in self._graph.heads
         limits = judge.indicator.limits()
-        share = judge.indicator.latency_share(reference.record.cost)
-        if share < 1.0:
-            limits = replace(limits, macs=min(limits.macs, math.floor(share * self._cost.macs)))
-        return Frame(
-            reference_cost=self._cost,
-            limits=limits,
-            head=HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP,
-            dropped_inputs=inputs_to_drop(self._graph, insights.input_use, limits.input_features),
-        )
+        head = HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP
+        use = insights.input_use
+        if limits.input_features is not None:
+            ranked = sorted(self._graph.droppable_inputs, key=lambda name: -use.get(name, 0.0))
+            use = use | dict.fromkeys(silent_columns(self._train.split, ranked), -1.0)
+        dropped = inputs_to_drop(self._graph, use, limits.input_features)
+        if judge.indicator.needs_latency:
+            calibration = LatencyCalibration(judge.indicator, self._latency(), self._workdir, self._journal)
+            with self._timed("latency"):
+                macs = calibration.most_macs(self._graph, reference.record.cost, head, dropped)
+            limits = replace(limits, macs=min(limits.macs, macs))
+        return Frame(self._cost, limits, head, dropped)
 
     def _schedule(self, frame: Frame) -> SizeSchedule:
         ceiling = 1.0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,8 @@ from darwin_core.training.views import PLAIN, View
 
 Lesson = tuple[dict[str, Any], Any, Any, Any]
 
-_CHUNK_ROWS = 16_384
-_CHUNK_BYTES = 48 << 20
+_CHUNK_ROWS = 4_096
+_CHUNK_BYTES = 24 << 20
 _CHECKPOINT_SECONDS = 20.0
 _RECALIBRATION_ROWS = 4096
 _TRIAL_STEPS = 16
@@ -104,7 +106,7 @@ class Distiller:
         seed: int,
         checkpoint: Path | None = None,
         tracker: Tracker | None = None,
-        out_of_time: Callable[[], bool] = lambda: False,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> TrainingOutcome:
         """Train ``network`` for one stint and recalibrate its batch normalisation.
 
@@ -114,7 +116,8 @@ class Distiller:
             seed: Determines the order of the rows and every random operation inside the network.
             checkpoint: File from which a killed stint goes on; None: a killed stint starts again.
             tracker: Advances by rows.
-            out_of_time: Asked between chunks; where it says True, the stint ends early.
+            seconds_left: Asked between chunks. Where the rows of the plan do not fit, the learning rate falls faster,
+                so that the stint is over in time and ends at a rate near zero nevertheless.
         """
         started = time.monotonic()
         reseed(network, seed)
@@ -123,22 +126,48 @@ class Distiller:
         losses = (self._labels, distillation_losses(self._kind, plan.temperature))
         with without_dropout(network):
             step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
-        state = _distinct([*network.variables, *optimizer.variables])
+        position = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        state = _distinct([*network.variables, *optimizer.variables, position])
         done = load_checkpoint(checkpoint, state) if checkpoint else 0
         if tracker and done:
             tracker.advance(done * plan.batch_size, "resumed")
-        saved, chunk = time.monotonic(), self._chunk_steps(plan)
-        while done < plan.steps and not (done and out_of_time()):
-            steps = min(chunk, plan.steps - done)
-            step(*self._tensors(done * plan.batch_size, steps * plan.batch_size, seed), tf.constant(steps))
+        saved = begun = time.monotonic()
+        chunks, first = self._chunks(plan, done, seed), done
+        for steps, tensors in chunks:
+            spent = (time.monotonic() - begun) / max(done - first, 1)
+            affordable = seconds_left() / spent if done > first else math.inf
+            pace = max(1.0, (plan.steps - float(position)) / max(affordable, steps))
+            step(*tensors, tf.constant(steps), position, tf.constant(pace, tf.float64))
             done += steps
+            position.assign_add(steps * pace)
             if tracker:
                 tracker.advance(steps * plan.batch_size)
+            if seconds_left() <= 0 or position >= plan.steps:
+                break
             if checkpoint and done < plan.steps and time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 save_checkpoint(checkpoint, done, state)
                 saved = time.monotonic()
+        chunks.close()
+        optimizer.finalize_variable_values(network.trainable_variables)
         self.recalibrate(network)
         return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
+
+    def _chunks(self, plan: TrainingPlan, done: int, seed: int) -> Generator[tuple[int, Lesson]]:
+        """What is left of a stint in pieces, each a number of steps and their rows; the next is read meanwhile."""
+        size = self._chunk_steps(plan)
+
+        def read(start: int) -> tuple[int, Lesson]:
+            steps = min(size, plan.steps - start)
+            return steps, self._tensors(start * plan.batch_size, steps * plan.batch_size, seed)
+
+        starts = range(done, plan.steps, size)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            coming = [pool.submit(read, start) for start in starts[:1]]
+            for start in starts[1:]:
+                ready = coming.pop().result()
+                coming.append(pool.submit(read, start))
+                yield ready
+            yield from (last.result() for last in coming)
 
     def trial(self, network: keras.Model, plan: TrainingPlan) -> tuple[int, float]:
         """How long a few steps take once everything is built.
@@ -156,9 +185,10 @@ class Distiller:
         rows = self._tensors(0, _TRIAL_STEPS * plan.batch_size, seed=0)
         with without_dropout(network):
             step = _step_function(network, optimizer, plan, losses, _signature(rows))
-        step(*rows, tf.constant(1))
+        schedule = (tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64))
+        step(*rows, tf.constant(1), *schedule)
         started = time.monotonic()
-        step(*rows, tf.constant(_TRIAL_STEPS))
+        step(*rows, tf.constant(_TRIAL_STEPS), *schedule)
         return _TRIAL_STEPS * plan.batch_size, time.monotonic() - started
 
     def recalibrate(self, network: keras.Model) -> None:
@@ -183,18 +213,24 @@ class Distiller:
 
 def _signature(tensors: Any) -> Any:
     specs = keras.tree.map_structure(lambda tensor: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype), tensors)
-    return (*specs, tf.TensorSpec((), tf.int32))
+    return (*specs, tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float64), tf.TensorSpec((), tf.float64))
 
 
 def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
-    warmup = int(plan.steps * plan.warmup_share)
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else plan.peak_rate,
-        decay_steps=max(1, plan.steps - warmup),
-        warmup_target=plan.peak_rate if warmup else None,
-        warmup_steps=warmup,
+    return keras.optimizers.AdamW(
+        learning_rate=plan.peak_rate,
+        weight_decay=plan.weight_decay,
+        use_ema=plan.ema_momentum is not None,
+        ema_momentum=plan.ema_momentum or 0.0,
     )
-    return keras.optimizers.AdamW(learning_rate=rate, weight_decay=plan.weight_decay)
+
+
+def _rate(plan: TrainingPlan, position: Any) -> Any:
+    """The learning rate at a position between 0 and ``plan.steps``: linear warm-up, then half a cosine down to zero."""
+    progress = tf.minimum(position / plan.steps, 1.0)
+    warmup = max(plan.warmup_share, 1e-9)
+    falling = 0.5 * (1.0 + tf.cos(math.pi * (progress - warmup) / (1.0 - warmup)))
+    return tf.cast(plan.peak_rate * tf.where(progress < warmup, progress / warmup, falling), tf.float32)
 
 
 def _step_function(
@@ -204,7 +240,11 @@ def _step_function(
     losses: tuple[RowLoss, RowLoss],
     signature: Any,
 ) -> Callable[..., Any]:
-    """A compiled loop over the batches of a chunk: one call from Python serves many steps."""
+    """A compiled loop over the batches of a chunk: one call from Python serves many steps.
+
+    Beside the chunk it takes the number of steps, their first position in the schedule, and the pace at which they
+    pass through it.
+    """
     label_loss, teacher_loss = losses
     variables, size, share = network.trainable_variables, plan.batch_size, plan.teacher_share
 
@@ -220,8 +260,11 @@ def _step_function(
             loss = tf.reduce_mean(per_row * batch_of(weights, index))
         optimizer.apply(tape.gradient(loss, variables), variables)
 
-    def run(inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any) -> None:
+    def run(
+        inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any, position: Any, pace: Any
+    ) -> None:
         def body(index: Any) -> tuple[Any]:
+            optimizer.learning_rate = _rate(plan, position + pace * (tf.cast(index, tf.float64) + 0.5))
             learn(index, inputs, labels, weights, teacher)
             return (index + 1,)
 

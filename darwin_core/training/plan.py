@@ -17,6 +17,8 @@ class TrainingPlan:
         weight_decay: Decoupled weight decay.
         teacher_share: Weight of the teacher's outputs in the loss; labels have the rest.
         temperature: Softening of the teacher's and the network's outputs.
+        ema_momentum: Share that the moving average of the weights keeps at each step; it is what a stint ends with.
+            None: it ends with the weights themselves.
     """
 
     samples: int
@@ -26,6 +28,7 @@ class TrainingPlan:
     weight_decay: float = 1e-4
     teacher_share: float = 0.9
     temperature: float = 3.0
+    ema_momentum: float | None = None
 
     @property
     def steps(self) -> int:
@@ -36,5 +39,5 @@ class TrainingPlan:
     def for_data(cls, samples: int, *, images: bool) -> TrainingPlan:
         """What was measured to work. Steps are what small networks lack, and small batches of them cost little more."""
         if images:
-            return cls(samples=samples, batch_size=64, peak_rate=5e-3)
+            return cls(samples=samples, batch_size=64, peak_rate=1e-2)
         return cls(samples=samples, batch_size=128, peak_rate=2e-2, teacher_share=0.7, temperature=2.0)

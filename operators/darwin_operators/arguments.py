@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from darwin_core.contracts import CompactionConfig, StepName
 from darwin_core.contracts.base import explain_validation
 from darwin_core.errors import RequestError
-from darwin_core.storage import open_store
+from darwin_core.storage import ObjectStore, open_store
 
 _MAX_RUN_ID = 121
 _DIGEST_CHARS = 12
 
 
-def read_config(given: Mapping[str, Any] | str) -> CompactionConfig:
-    """The run's configuration from a mapping, JSON text, or the URI of a JSON object.
+def read_config(given: Mapping[str, Any] | str, opener: Callable[[str], ObjectStore] = open_store) -> CompactionConfig:
+    """The run's configuration from a mapping, JSON text, or the URI of a JSON object, which ``opener`` gives access to.
 
     Raises:
         RequestError: It does not fit the contract; every field at fault is named.
@@ -28,7 +28,7 @@ def read_config(given: Mapping[str, Any] | str) -> CompactionConfig:
     if isinstance(given, str):
         if given.lstrip().startswith("{"):
             return CompactionConfig.from_json(given, origin="The operator's config")
-        return CompactionConfig.from_json(open_store(given).read(given).data, origin=given)
+        return CompactionConfig.from_json(opener(given).read(given).data, origin=given)
     try:
         return CompactionConfig.model_validate(given)
     except ValidationError as error:
@@ -59,4 +59,9 @@ def run_name(text: str) -> str:
 
 def door_arguments(step: StepName, config: CompactionConfig, run_id: str) -> list[str]:
     """What follows ``darwin`` on the command line that runs ``step``."""
-    return ["run-step", step.value, "--config", config.model_dump_json(), "--run-id", run_id]
+    return ["run-step", step.value, *run_arguments(config, run_id)]
+
+
+def run_arguments(config: CompactionConfig, run_id: str) -> list[str]:
+    """The options that name a run."""
+    return ["--config", config.model_dump_json(), "--run-id", run_id]

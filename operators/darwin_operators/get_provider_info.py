@@ -7,6 +7,35 @@ from typing import Any
 _INTEGRATION = "Darwin"
 
 
+def _text(label: str) -> dict[str, Any]:
+    return {"label": label, "schema": {"type": ["string", "null"]}}
+
+
+def connection_form() -> dict[str, Any]:
+    """The connection type and its form. Airflow reads it from the metadata, so that showing it imports no hook."""
+    return {
+        "connection-type": "darwin",
+        "hook-class-name": "darwin_operators.hooks.darwin.DarwinHook",
+        "hook-name": "Darwin",
+        "conn-fields": {
+            "line": _text("Model line that the test looks at"),
+            "region": _text("Region"),
+            "path_style": {
+                "label": "Buckets as /bucket/key",
+                "schema": {"type": ["boolean", "null"], "default": False},
+            },
+            "ca_bundle": _text("PEM file with the store's CA"),
+            "sse_kms_key_id": _text("Encrypt with this KMS key"),
+            "report_base_url": _text("URL under which objects are read"),
+        },
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port", "extra"],
+            "relabeling": {"host": "S3 endpoint URL", "login": "Access key", "password": "Secret key"},
+            "placeholders": {"host": "https://s3.bank.example (empty: AWS)"},
+        },
+    }
+
+
 def get_provider_info() -> dict[str, Any]:
     """The provider's metadata, after Airflow's ``provider_info.schema.json``.
 
@@ -26,10 +55,23 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["darwin_operators.operators.compaction", "darwin_operators.operators.publish"],
+                "python-modules": [
+                    "darwin_operators.operators.compaction",
+                    "darwin_operators.operators.publish",
+                    "darwin_operators.operators.whole_run",
+                    "darwin_operators.operators.approval",
+                    "darwin_operators.operators.fan_out",
+                ],
             }
         ],
-        "extra-links": ["darwin_operators.links.CompactionReportLink"],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["darwin_operators.hooks.darwin"]}],
+        "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["darwin_operators.sensors.reference"]}],
+        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["darwin_operators.triggers.pointer"]}],
+        "connection-types": [connection_form()],
+        "extra-links": [
+            "darwin_operators.links.CompactionReportLink",
+            "darwin_operators.links.PublishedVersionLink",
+        ],
         "config": {
             "darwin": {
                 "description": "Where compaction steps run and how people reach their reports.",
@@ -39,6 +81,13 @@ def get_provider_info() -> dict[str, Any]:
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "/opt/darwin/bin/python",
+                        "default": "",
+                    },
+                    "image": {
+                        "description": "Image of the container launchers; by default darwin-mlops:<version>.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "registry.bank.example/darwin-mlops@sha256:...",
                         "default": "",
                     },
                     "report_base_url": {

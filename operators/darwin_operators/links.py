@@ -1,4 +1,4 @@
-"""The button 'Compaction report' on a task, and the URL behind it."""
+"""The buttons 'Compaction report' and 'Published version' on a task, and the URLs behind them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,18 @@ class CompactionReportLink(BaseOperatorLink):
         return str(getattr(operator, "report_url", "") or "")
 
 
-def report_url(uri: str, storage: StorageOptions, base_url: str | None = None) -> str:
-    """A URL that a browser can open, for a report in the object store.
+class PublishedVersionLink(BaseOperatorLink):
+    """Opens the model card of the version that the task published."""
+
+    name = "Published version"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
+        """The model card's URL; empty where nothing was published."""
+        return str(getattr(operator, "version_url", "") or "")
+
+
+def store_url(uri: str, storage: StorageOptions, base_url: str | None = None) -> str:
+    """A URL that a browser can open, for an object in the object store.
 
     Args:
         uri: ``s3://bucket/key``, ``file:///path`` or a plain absolute path.

@@ -18,13 +18,13 @@ class AirflowRest:
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy stands between a test and its loopback server
         answer = self._session.post(
-            f"{base_url}/auth/token", json={"username": username, "password": password}, timeout=30
+            f"{base_url}/auth/token", json={"username": username, "password": password}, timeout=120
         )
         answer.raise_for_status()
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def get(self, path: str, **parameters: Any) -> Any:
-        answer = self._session.get(f"{self.base_url}/api/v2/{path}", params=parameters, timeout=30)
+        answer = self._session.get(f"{self.base_url}/api/v2/{path}", params=parameters, timeout=120)
         assert answer.ok, f"GET {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 
@@ -33,22 +33,57 @@ class AirflowRest:
         answer = self._session.post(
             f"{self.base_url}/api/v2/dags/{dag_id}/dagRuns",
             json={"logical_date": None, "conf": conf or {}},
-            timeout=30,
+            timeout=120,
         )
         assert answer.ok, f"trigger {dag_id}: {answer.status_code} {answer.text[:500]}"
         return str(answer.json()["dag_run_id"])
 
     def unpause(self, dag_id: str) -> None:
-        answer = self._session.patch(f"{self.base_url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=30)
+        answer = self._session.patch(f"{self.base_url}/api/v2/dags/{dag_id}", json={"is_paused": False}, timeout=120)
         assert answer.ok, f"unpause {dag_id}: {answer.status_code} {answer.text[:500]}"
+
+    def reparse(self, dag_id: str) -> None:
+        """Have the DAG's file read again now."""
+        token = self.get(f"dags/{dag_id}")["file_token"]
+        answer = self._session.put(f"{self.base_url}/api/v2/parseDagFile/{token}", timeout=120)
+        assert answer.ok, f"reparse {dag_id}: {answer.status_code} {answer.text[:500]}"
 
     def set_task_state(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
         answer = self._session.patch(
             f"{self.base_url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}",
             json={"new_state": state},
-            timeout=30,
+            timeout=120,
         )
         assert answer.ok, f"mark {task_id} {state}: {answer.status_code} {answer.text[:500]}"
+
+    def clear(self, dag_id: str, run_id: str, task_ids: list[str]) -> None:
+        """Let these tasks of a run run again."""
+        answer = self._session.post(
+            f"{self.base_url}/api/v2/dags/{dag_id}/clearTaskInstances",
+            json={"dry_run": False, "dag_run_id": run_id, "task_ids": task_ids, "only_failed": False},
+            timeout=120,
+        )
+        assert answer.ok, f"clear {task_ids}: {answer.status_code} {answer.text[:500]}"
+
+    def question(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+        """What a task asks people; None while it has not asked."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._session.get(f"{self.base_url}/api/v2/{path}", timeout=120)
+        return dict(answer.json()) if answer.ok else None
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task's question."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        answer = self._session.patch(
+            f"{self.base_url}/api/v2/{path}", json={"chosen_options": [option], "params_input": {}}, timeout=120
+        )
+        assert answer.ok, f"answer {task_id}: {answer.status_code} {answer.text[:500]}"
+
+    def test_connection(self, connection: dict[str, Any]) -> tuple[bool, str]:
+        """What the button *Test* of a connection says."""
+        answer = self._session.post(f"{self.base_url}/api/v2/connections/test", json=connection, timeout=120)
+        assert answer.ok, f"test connection: {answer.status_code} {answer.text[:500]}"
+        return bool(answer.json()["status"]), str(answer.json()["message"])
 
     def dag_ids(self) -> set[str]:
         return {dag["dag_id"] for dag in self.get("dags")["dags"]}

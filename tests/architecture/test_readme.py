@@ -48,9 +48,11 @@ def test_make_targets_of_the_readme_exist() -> None:
 
 
 def test_the_kubeflow_page_compiles_its_pipeline(tmp_path: Path) -> None:
-    pasted, local_run = blocks(PAGES[1], "python")
+    pasted, *others = blocks(PAGES[1], "python")
     script = tmp_path / "fraud_nightly.py"
     script.write_text(pasted)
     subprocess.run([sys.executable, str(script)], cwd=tmp_path, check=True, capture_output=True)
     assert "fraud-nightly" in (tmp_path / "fraud_nightly.yaml").read_text()
-    compile(local_run, "components/README.md", "exec")
+    assert 8 <= len(re.findall(r"compact_after_training\((.*?)\n    \)", pasted, re.DOTALL)[0].splitlines()) + 2 <= 10
+    for text in others:
+        compile(text, "components/README.md", "exec")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from darwin_components.configuration import complete_config, find_network
+from darwin_components.configuration import branch_config, branch_run, complete_config, find_network, read_place
 from darwin_core.contracts import CompactionConfig
 from darwin_core.errors import RequestError
 
@@ -87,3 +87,26 @@ def test_a_network_without_its_suffix_gets_one(tmp_path: Path, monkeypatch: pyte
 def test_a_task_that_wrote_nothing_is_told_how_to(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="wrote nothing there"):
         find_network(tmp_path / "model", "night-1")
+
+
+def test_a_branch_has_settings_of_its_own() -> None:
+    whole = json.dumps(json.loads(PARTIAL) | {"reference": "m.keras", "train": "t.parquet"})
+    text, name = branch_config(
+        whole, {"name": "b1", "seed": 1.0, "generator": "separable", "budget": {"offspring": 4.0}}
+    )
+    config = CompactionConfig.from_json(text)
+    assert (name, config.seed, config.generator, config.budget.offspring) == ("b1", 1, "separable", 4)
+    assert branch_run("night-1", name) == "night-1.b1"
+
+
+@pytest.mark.parametrize(
+    "branch", [{"seed": 1}, {"name": ""}, {"name": "b", "requirements": []}, {"name": "b", "gate": {}}]
+)
+def test_a_branch_has_a_name_and_the_requirements_of_all(branch: dict[str, object]) -> None:
+    with pytest.raises(RequestError, match="Expected a branch with a name"):
+        branch_config(PARTIAL, branch)
+
+
+def test_the_place_is_known_before_the_training_is_done() -> None:
+    line, storage = read_place(json.dumps({"line": "s3://bucket/line", "storage": {"path_style": True}}))
+    assert (line, storage.path_style) == ("s3://bucket/line", True)

@@ -69,3 +69,12 @@ def test_markdown_escapes_names_of_slices() -> None:
 
 def test_markdown_says_when_there_are_none() -> None:
     assert visuals.slices_as_markdown(Evaluation(rows=1, estimates=())) == "No slices were declared for this run.\n"
+
+
+def test_an_unfinished_run_says_what_failed_and_that_nothing_changed() -> None:
+    status = {"state": "FAILED", "error": {"message": "out of | memory"}}
+    text = visuals.run_as_markdown("night-1", "s3://bucket/line", status, None)
+    assert text.startswith("# Run night-1 is not done")
+    assert "FAILED: out of \\| memory" in text
+    assert "Nothing that serves has changed" in text
+    assert "no message" in visuals.run_as_markdown("night-1", "s3://bucket/line", {}, None)

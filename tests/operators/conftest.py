@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 if importlib.util.find_spec("airflow") is None:
     collect_ignore_glob = ["*"]
 else:
-    sys.path.insert(0, str(HERE.parent / "airflow_runtime"))
+    sys.path[:0] = [str(HERE), str(HERE.parent / "airflow_runtime")]
     from airflow_home import use_private_home
 
     use_private_home()

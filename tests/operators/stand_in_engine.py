@@ -1,7 +1,7 @@
 """Takes the engine's place behind a launcher, as a real process: behaves as the environment variable SCENARIO says.
 
-It is called as an interpreter would be, ``-P -m darwin_core run-step STEP --config JSON --run-id ID``, and writes what
-the real step writes where it writes it; the figures are made up.
+It is called as an interpreter would be, ``-P -m darwin_core run-step STEP --config JSON --run-id ID`` (or ``run`` for
+all steps), and writes what the real step writes where it writes it; the figures are made up.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from darwin_core.contracts import (
     ArtifactRef,
@@ -28,25 +29,47 @@ from darwin_core.contracts import (
     SynthesizeResult,
     Verdict,
     VerdictDocument,
+    step_key,
 )
+from darwin_core.errors import ObjectNotFoundError
 from darwin_core.storage import join_uri, open_store
+from darwin_operators.stored_run import StoredRun
 
 REASON = "Q1 PR-AUC: the lower bound of the difference is -0.031, below -0.005."
 
 
 def main() -> int:
-    assert sys.argv[1:5] == ["-P", "-m", "darwin_core", "run-step"], sys.argv
-    step, options = StepName(sys.argv[5]), dict(zip(sys.argv[6::2], sys.argv[7::2], strict=True))
+    assert sys.argv[1:4] == ["-P", "-m", "darwin_core"], sys.argv
+    arguments = sys.argv[4:]
+    steps = list(StepName) if arguments.pop(0) == "run" else [StepName(arguments.pop(0))]
+    pairs = list(zip(arguments[::2], arguments[1::2], strict=True))
+    options = dict(pairs)
     scenario = os.environ.get("SCENARIO", "good")
-    print(f"step {step} begins", file=sys.stderr, flush=True)
-    if scenario in _ODDITIES:
-        return _ODDITIES[scenario]()
     config = CompactionConfig.from_json(options["--config"])
-    write_result(step, config, options["--run-id"], scenario)
+    for step in steps:
+        print(f"step {step} begins", file=sys.stderr, flush=True)
+        if scenario in _ODDITIES:
+            return _ODDITIES[scenario]()
+        if trunk := options.get("--branch-of"):
+            copy_data(config, trunk, options["--run-id"])
+        write_result(
+            step, config, options["--run-id"], scenario, [text for name, text in pairs if name == "--choose-from"]
+        )
     return 0
 
 
-def write_result(step: StepName, config: CompactionConfig, run_id: str, scenario: str) -> None:
+def copy_data(config: CompactionConfig, trunk: str, branch: str) -> None:
+    """A branch searches the snapshot of the run that it belongs to."""
+    origin, target = (
+        join_uri(config.line, "runs", name, StepName.FETCH_DATA.value, "result.json") for name in (trunk, branch)
+    )
+    store = open_store(config.line, config.storage)
+    store.write(target, store.read(origin).data)
+
+
+def write_result(
+    step: StepName, config: CompactionConfig, run_id: str, scenario: str, branches: Sequence[str] = ()
+) -> None:
     """Store what ``step`` leaves behind; ``scenario`` other than ``good`` is a rejected candidate."""
     store = open_store(config.line, config.storage)
 
@@ -58,7 +81,7 @@ def write_result(step: StepName, config: CompactionConfig, run_id: str, scenario
     def some(name: str) -> ArtifactRef:
         return put(name, name.encode())
 
-    verdict = Verdict.PASS if scenario == "good" else Verdict.FAIL
+    verdict = Verdict.PASS if scenario in ("good", "another-version") else Verdict.FAIL
     published = scenario in ("good", "published-in-error")
     if scenario == "published-in-error":
         verdict = Verdict.FAIL
@@ -75,7 +98,7 @@ def write_result(step: StepName, config: CompactionConfig, run_id: str, scenario
         look=1,
         gate=GateConfig(),
     )
-    made = {"key": "k", "seconds": 0.1}
+    made = {"key": _key(step, config, run_id, branches) if scenario != "another-version" else "k", "seconds": 0.1}
     results: dict[StepName, StepResult] = {
         StepName.FETCH_DATA: FetchDataResult(
             **made,
@@ -122,6 +145,19 @@ def write_result(step: StepName, config: CompactionConfig, run_id: str, scenario
         ),
     }
     put("result.json", results[step].to_json().encode())
+
+
+def _key(step: StepName, config: CompactionConfig, run_id: str, branches: Sequence[str]) -> str:
+    """The content address that the real step would store; the steps that did not run before are as good as any."""
+    run, names = StoredRun(config, run_id), list(StepName)
+    for name in names[: names.index(step)]:
+        try:
+            run.result(name)
+        except ObjectNotFoundError:
+            write_result(name, config, run_id, "good")
+    rivals = tuple(StoredRun(config, name).reference(StepName.SYNTHESIZE) for name in branches)
+    request = run.request(step)
+    return step_key(step, request.model_copy(update={"rivals": rivals}) if rivals else request)
 
 
 def _bad_request() -> int:

@@ -3,7 +3,7 @@
 import pytest
 
 from darwin_core.contracts import StorageOptions
-from darwin_operators.links import report_url
+from darwin_operators.links import store_url
 
 KEY = "models/fraud/runs/manual__1+00:00/explain/report.html"
 
@@ -42,5 +42,5 @@ KEY = "models/fraud/runs/manual__1+00:00/explain/report.html"
         ),
     ],
 )
-def test_report_url(uri: str, storage: dict[str, str], base_url: str | None, expected: str) -> None:
-    assert report_url(uri, StorageOptions(**storage), base_url) == expected
+def test_store_url(uri: str, storage: dict[str, str], base_url: str | None, expected: str) -> None:
+    assert store_url(uri, StorageOptions(**storage), base_url) == expected

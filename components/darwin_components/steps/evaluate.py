@@ -27,12 +27,15 @@ def evaluate(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         snapshot: The snapshot's manifest.
         candidate: The network to judge.
+
+    Returns:
         evaluation: Paired estimates with bounds, overall and per slice, as JSON.
         verdict_document: The gate's decision with every check, as JSON.
         metrics: Flat figures of the evaluation.
         curves: ROC curve and confusion matrix of the candidate.
         slices: Estimates per slice.
         verdict: PASS, FAIL or INSUFFICIENT_EVIDENCE.
+
     """
     return step_container("evaluate")
 
@@ -57,12 +60,15 @@ def evaluate_in_subprocess(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         snapshot: The snapshot's manifest.
         candidate: The network to judge.
+
+    Returns:
         evaluation: Paired estimates with bounds, overall and per slice, as JSON.
         verdict_document: The gate's decision with every check, as JSON.
         metrics: Flat figures of the evaluation.
         curves: ROC curve and confusion matrix of the candidate.
         slices: Estimates per slice.
         verdict: PASS, FAIL or INSUFFICIENT_EVIDENCE.
+
     """
     arguments = locals()
     from darwin_components.launcher import run_from_component

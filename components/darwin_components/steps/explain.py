@@ -25,10 +25,13 @@ def explain(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         candidate: The judged network.
         evaluation: What was measured on the hold-out.
+
+    Returns:
         report: The report, one self-contained file.
         findings: What is wrong with the data, as JSON.
         finding_count: Number of findings.
         high_severity_count: Number of findings of high severity.
+
     """
     return step_container("explain")
 
@@ -51,10 +54,13 @@ def explain_in_subprocess(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         candidate: The judged network.
         evaluation: What was measured on the hold-out.
+
+    Returns:
         report: The report, one self-contained file.
         findings: What is wrong with the data, as JSON.
         finding_count: Number of findings.
         high_severity_count: Number of findings of high severity.
+
     """
     arguments = locals()
     from darwin_components.launcher import run_from_component

@@ -25,14 +25,16 @@ def fetch_data(
     Args:
         config: The run's CompactionConfig as JSON, or its URI.
         run_id: Names the run; results lie at <line>/runs/<run_id>.
-        run_config: The configuration that is run, for all steps that follow.
-        snapshot: The snapshot's manifest: digests, schema, split. Rows stay in the object store.
-        train_rows: Rows to train with.
-        test_rows: Rows of the sealed hold-out.
         reference: Network to compact; replaces the configuration's ``reference``.
         train: Training rows; replaces the configuration's ``train``.
         validation: Validation rows; replaces the configuration's ``validation``.
         test: Test rows; replaces the configuration's ``test``.
+
+    Returns:
+        run_config: The configuration that is run, for all steps that follow.
+        snapshot: The snapshot's manifest: digests, schema, split. Rows stay in the object store.
+        train_rows: Rows to train with.
+        test_rows: Rows of the sealed hold-out.
     """
     return step_container("fetch-data")
 
@@ -55,14 +57,16 @@ def fetch_data_in_subprocess(
     Args:
         config: The run's CompactionConfig as JSON, or its URI.
         run_id: Names the run; results lie at <line>/runs/<run_id>.
-        run_config: The configuration that is run, for all steps that follow.
-        snapshot: The snapshot's manifest: digests, schema, split. Rows stay in the object store.
-        train_rows: Rows to train with.
-        test_rows: Rows of the sealed hold-out.
         reference: Network to compact; replaces the configuration's ``reference``.
         train: Training rows; replaces the configuration's ``train``.
         validation: Validation rows; replaces the configuration's ``validation``.
         test: Test rows; replaces the configuration's ``test``.
+
+    Returns:
+        run_config: The configuration that is run, for all steps that follow.
+        snapshot: The snapshot's manifest: digests, schema, split. Rows stay in the object store.
+        train_rows: Rows to train with.
+        test_rows: Rows of the sealed hold-out.
     """
     arguments = locals()
     from darwin_components.launcher import run_from_component

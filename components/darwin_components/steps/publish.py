@@ -25,10 +25,13 @@ def publish(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         verdict_document: The gate's decision; the step re-reads the stored one.
         report: The report that is published with the version.
+
+    Returns:
         published: Whether there is a new version.
         version: The new version, or empty.
         champion: The champion after this step, or empty.
         reason: Why, as a sentence.
+
     """
     return step_container("publish")
 
@@ -51,10 +54,13 @@ def publish_in_subprocess(
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         verdict_document: The gate's decision; the step re-reads the stored one.
         report: The report that is published with the version.
+
+    Returns:
         published: Whether there is a new version.
         version: The new version, or empty.
         champion: The champion after this step, or empty.
         reason: Why, as a sentence.
+
     """
     arguments = locals()
     from darwin_components.launcher import run_from_component

@@ -23,10 +23,13 @@ def synthesize(
         config: The run's CompactionConfig as JSON, or its URI.
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         snapshot: The snapshot's manifest.
+
+    Returns:
         candidate: The chosen network, a .keras file.
         search_record: Every candidate of the search, as JSON.
         metrics: Size of the candidate, and whether it meets every requirement.
         feasible: Whether the candidate meets every requirement on the validation rows.
+
     """
     return step_container("synthesize")
 
@@ -47,10 +50,13 @@ def synthesize_in_subprocess(
         config: The run's CompactionConfig as JSON, or its URI.
         run_id: Names the run; results lie at <line>/runs/<run_id>.
         snapshot: The snapshot's manifest.
+
+    Returns:
         candidate: The chosen network, a .keras file.
         search_record: Every candidate of the search, as JSON.
         metrics: Size of the candidate, and whether it meets every requirement.
         feasible: Whether the candidate meets every requirement on the validation rows.
+
     """
     arguments = locals()
     from darwin_components.launcher import run_from_component

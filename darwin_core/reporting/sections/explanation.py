@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from darwin_core.contracts import (
+    Amplification,
     CompactionReport,
     FeatureAttribution,
     Finding,
+    FindingExample,
     ImageExplanation,
     RowExplanation,
     Severity,
@@ -23,6 +25,13 @@ _OPEN_FEATURES = 15
 _ALL_FEATURES = 500
 _IDS_SHOWN = 12
 _SAFE_PICTURE = re.compile(r"data:image/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
+_QUESTIONS = (
+    ("Rows of other classes that become the class with it", "planted"),
+    ("The same in the control", "control"),
+    ("Rows of the class that are recognised with it", "with_factor"),
+    ("The same rows without it", "neutralised"),
+    ("Quality in the worst group", "worst_group"),
+)
 _SEVERITIES = (Severity.HIGH, Severity.MEDIUM, Severity.LOW)
 
 
@@ -70,14 +79,29 @@ class ImageCard:
 
 
 @dataclass(frozen=True)
+class ExampleCard:
+    """One sample as it is and with the factor changed; ``before`` and ``after`` are pictures, None for tables."""
+
+    row_id: str
+    label: str
+    change: str
+    before: str | None
+    after: str | None
+    predicted_before: str
+    predicted_after: str
+
+
+@dataclass(frozen=True)
 class FindingCard:
-    """Something in the data that a person should look at."""
+    """Something in the data that a person should look at; ``reactions`` are (question, reference, candidate)."""
 
     severity: str
     title: str
     description: str
     suggestion: str
     facts: tuple[tuple[str, str], ...]
+    reactions: tuple[tuple[str, str, str], ...] = ()
+    examples: tuple[ExampleCard, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +199,26 @@ def _finding(finding: Finding) -> FindingCard:
         shown = ", ".join(finding.affected_ids[:_IDS_SHOWN])
         more = len(finding.affected_ids) - _IDS_SHOWN
         facts.append(("Examples", shown + (f" and {more} more in the findings file" if more > 0 else "")))
+    if finding.fix is not None:
+        facts.append(("Fix that `darwin fix` applies", finding.fix.text))
     return FindingCard(
-        finding.severity.value, finding.title, finding.description, finding.suggestion or MISSING, tuple(facts)
+        finding.severity.value,
+        finding.title,
+        finding.description,
+        finding.suggestion or MISSING,
+        tuple(facts),
+        reactions=() if finding.amplification is None else _reactions(finding.amplification),
+        examples=tuple(_example_card(item) for item in finding.examples),
     )
+
+
+def _reactions(amplification: Amplification) -> tuple[tuple[str, str, str], ...]:
+    return tuple(
+        (question, share(getattr(amplification.reference, name), 0), share(getattr(amplification.candidate, name), 0))
+        for question, name in _QUESTIONS
+    )
+
+
+def _example_card(item: FindingExample) -> ExampleCard:
+    before, after = (uri if uri and _SAFE_PICTURE.fullmatch(uri) else None for uri in (item.before, item.after))
+    return ExampleCard(item.row_id, item.label, item.change, before, after, item.predicted_before, item.predicted_after)

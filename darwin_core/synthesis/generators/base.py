@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from darwin_core.contracts import BlockOperator, Genome, HeadKind, Insights
+from darwin_core.contracts import BlockOperator, CandidateRecord, Genome, HeadKind, Insights
 from darwin_core.rewriting import Offers
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
@@ -29,6 +29,7 @@ class Situation:
         blocks: What became of blocks of the reference on the way to the parent, or on the way from it (`rewritten`).
         early_downsampling: Whether the picture is halved early there.
         drafts: Rewrites the parent; None: it cannot be rewritten.
+        history: The reference, then all that was tried before, as judged last; empty: not told.
     """
 
     allocator: WidthAllocator
@@ -39,6 +40,7 @@ class Situation:
     blocks: Mapping[str, BlockOperator] = field(default_factory=dict)
     early_downsampling: bool = False
     drafts: Drafts | None = None
+    history: tuple[CandidateRecord, ...] = ()
 
     @property
     def offers(self) -> Offers:

@@ -17,11 +17,15 @@ class Launcher(StrEnum):
 
     IN_PROCESS = "in_process"
     EXTERNAL_PYTHON = "external_python"
+    DOCKER = "docker"
+    KUBERNETES = "kubernetes"
 
 
 _CLASSES = {
     Launcher.IN_PROCESS: "darwin_operators.launchers.in_process.InProcessLauncher",
     Launcher.EXTERNAL_PYTHON: "darwin_operators.launchers.external_python.ExternalPythonLauncher",
+    Launcher.DOCKER: "darwin_operators.launchers.docker.DockerLauncher",
+    Launcher.KUBERNETES: "darwin_operators.launchers.kubernetes.KubernetesLauncher",
 }
 
 

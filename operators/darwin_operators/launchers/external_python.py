@@ -5,13 +5,11 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Final
@@ -19,7 +17,7 @@ from typing import IO, Final
 from airflow.providers.common.compat.sdk import AirflowException, Variable, conf
 
 from darwin_core.errors import RequestError
-from darwin_operators.launchers.base import TAIL_LINES, Outcome, StepLauncher
+from darwin_operators.launchers.base import Outcome, StepLauncher, StepLog
 
 ENVIRONMENT_VARIABLE: Final = "DARWIN_PYTHON"
 AIRFLOW_VARIABLE: Final = "darwin_python"
@@ -28,8 +26,6 @@ AIRFLOW_VARIABLE: Final = "darwin_python"
 _GRACE_SECONDS: Final = 4.0
 _DRAIN_SECONDS: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
-# The command line puts the time before every line, and so does Airflow.
-_CLOCK: Final = re.compile(r"^\d\d:\d\d:\d\d ")
 
 # The engine opens networks that others made: it must not see Airflow's secrets. The rest would make the other
 # interpreter import this environment's packages.
@@ -82,22 +78,18 @@ class ExternalPythonLauncher(StepLauncher):
         self._env = dict(env or {})
         self._process: subprocess.Popen[str] | None = None
 
-    def launch(self, arguments: Sequence[str], log: logging.Logger) -> Outcome:
+    def launch(
+        self, arguments: Sequence[str], log: logging.Logger, secrets: Mapping[str, str] | None = None
+    ) -> Outcome:
         """Run ``python -m darwin_core`` with the other interpreter.
 
         Raises:
             RequestError: The interpreter is unknown or cannot be started.
         """
-        process = self._process = self._start(arguments)
+        process = self._process = self._start(arguments, secrets or {})
         log.info("Running darwin %s in process %d", " ".join(arguments[:2]), process.pid)
-        tail: deque[str] = deque(maxlen=TAIL_LINES)
-
-        def say(line: str) -> None:
-            text = _CLOCK.sub("", line)
-            tail.append(text)
-            log.info("%s", text)
-
-        pumps = [_pump(process.stderr, say), _pump(process.stdout, lambda line: log.debug("%s", line))]
+        told = StepLog(log)
+        pumps = [_pump(process.stderr, told.say), _pump(process.stdout, lambda line: log.debug("%s", line))]
         try:
             # Looks without reaping, so that the number of the group cannot have gone to another process below.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -107,15 +99,15 @@ class ExternalPythonLauncher(StepLauncher):
             code = process.wait()
         for pump in pumps:
             pump.join(_DRAIN_SECONDS)
-        return Outcome(code if code >= 0 else 128 - code, tuple(tail))
+        return Outcome(code if code >= 0 else 128 - code, tuple(told.tail))
 
-    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    def _start(self, arguments: Sequence[str], secrets: Mapping[str, str]) -> subprocess.Popen[str]:
         # -P: a file in the worker's folder must not shadow a package of the engine.
         command = [find_interpreter(self._python), "-P", "-m", "darwin_core", *arguments]
         try:
             return subprocess.Popen(
                 command,
-                env=child_environment(os.environ, self._env),
+                env=child_environment(os.environ, {**self._env, **secrets}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import io
 import logging
+import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 from darwin_core.errors import MissingExtraError
@@ -18,7 +19,9 @@ from darwin_operators.launchers.base import TAIL_LINES, Outcome, StepLauncher
 class InProcessLauncher(StepLauncher):
     """Calls the command line as a function. A step that crashes the interpreter takes the task with it."""
 
-    def launch(self, arguments: Sequence[str], log: logging.Logger) -> Outcome:
+    def launch(
+        self, arguments: Sequence[str], log: logging.Logger, secrets: Mapping[str, str] | None = None
+    ) -> Outcome:
         """Run the command line here.
 
         Raises:
@@ -33,7 +36,7 @@ class InProcessLauncher(StepLauncher):
         from darwin_core.cli import main
 
         lines = _LineLog(log)
-        with _as_command_line(arguments), redirect_stderr(lines), redirect_stdout(io.StringIO()):
+        with _as_command_line(arguments, secrets or {}), redirect_stderr(lines), redirect_stdout(io.StringIO()):
             try:
                 main()
             except SystemExit as stop:
@@ -45,14 +48,21 @@ class InProcessLauncher(StepLauncher):
 
 
 @contextmanager
-def _as_command_line(arguments: Sequence[str]) -> Iterator[None]:
-    """Lend ``sys.argv`` to the command line, and take the task's own signal handler back afterwards."""
+def _as_command_line(arguments: Sequence[str], secrets: Mapping[str, str]) -> Iterator[None]:
+    """Lend ``sys.argv`` and the environment to the command line, and take the task's own signal handler back."""
     argv, handler = sys.argv, signal.getsignal(signal.SIGTERM)
+    before = {name: os.environ.get(name) for name in secrets}
     sys.argv = ["darwin", *arguments]
+    os.environ.update(secrets)
     try:
         yield
     finally:
         sys.argv = argv
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         signal.signal(signal.SIGTERM, handler)
 
 

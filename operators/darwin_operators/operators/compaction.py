@@ -80,11 +80,11 @@ class ExplainOperator(CompactionStepOperator):
         """Put the report behind the task's button."""
         result = done.result
         assert isinstance(result, ExplainResult)
-        url = self.link_report(result.report.uri, done.config)
+        self.report_url = self.link(result.report.uri, done.config)
         self.log.info(
             "%d data findings, %d of them of high severity; report: %s",
             result.finding_count,
             result.high_severity_count,
-            url,
+            self.report_url,
         )
-        return {"report_url": url}
+        return {"report_url": self.report_url}

@@ -15,7 +15,9 @@ from darwin_core.contracts import (
     Verdict,
     VerdictDocument,
 )
-from darwin_operators.links import CompactionReportLink
+from darwin_core.storage import join_uri
+from darwin_operators.links import CompactionReportLink, PublishedVersionLink
+from darwin_operators.messages import MESSAGE_KEY, outcome_message
 from darwin_operators.operators.base import CompactionStepOperator, FinishedStep
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class PublishOperator(CompactionStepOperator):
     """Publishes the candidate if the gate says PASS.
 
     Only then do the task's outlet Assets get an event, with version, digests, verdict and report in its ``extra``. A
-    rejected candidate skips the task (or fails it for good): a skipped task updates no Asset.
+    rejected candidate skips the task (or fails it for good): a skipped task updates no Asset. Either way the XCom
+    ``message`` says what became of it, see `darwin_operators.messages`.
 
     Args:
         on_rejection: Skip or fail the task when the champion stays.
@@ -41,7 +44,7 @@ class PublishOperator(CompactionStepOperator):
     """
 
     step = StepName.PUBLISH
-    operator_extra_links = (CompactionReportLink(),)
+    operator_extra_links = (CompactionReportLink(), PublishedVersionLink())
 
     def __init__(self, *, on_rejection: OnRejection | str = OnRejection.SKIP, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -52,16 +55,20 @@ class PublishOperator(CompactionStepOperator):
         run, result = done.run, done.result
         assert isinstance(result, PublishResult)
         report = run.result_of(StepName.EXPLAIN, ExplainResult).report
-        url = self.link_report(report.uri, done.config)
+        self.report_url = self.link(report.uri, done.config)
         evaluated = run.result_of(StepName.EVALUATE, EvaluateResult)
         verdict = run.document(evaluated.verdict_document, VerdictDocument)
-        if not result.published:
-            self._reject(result)
-        if verdict.verdict is not Verdict.PASS:
+        if result.published and verdict.verdict is not Verdict.PASS:
             raise AirflowFailException(
                 f"Version {result.version} was published, but the stored verdict is {verdict.verdict}. "
                 f"Roll back with: darwin rollback {done.config.line}"
             )
+        message = outcome_message(done.config.line, result, verdict, self.report_url)
+        done.context["ti"].xcom_push(key=MESSAGE_KEY, value=message)
+        if not result.published:
+            self._reject(result)
+        assert result.version_uri is not None
+        self.version_url = self.link(join_uri(result.version_uri, "model_card.md"), done.config)
         self.log.info("Published version %s: %s", result.version, result.reason)
         extra = {
             "version": result.version,
@@ -74,7 +81,7 @@ class PublishOperator(CompactionStepOperator):
             "run_id": run.run_id,
         }
         self._announce(done.context, extra)
-        return {"report_url": url}
+        return {"report_url": self.report_url, "version_url": self.version_url}
 
     def _reject(self, result: PublishResult) -> NoReturn:
         champion = f"the champion is {result.champion}" if result.champion else "there is no champion yet"

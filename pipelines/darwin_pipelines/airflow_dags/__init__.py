@@ -18,5 +18,6 @@ and let the task that writes the network announce it: ``outlets=[reference_asset
 
 from darwin_pipelines.airflow_dags.assets import published_asset as published_asset
 from darwin_pipelines.airflow_dags.assets import reference_asset as reference_asset
+from darwin_pipelines.airflow_dags.assets import watched_reference as watched_reference
 from darwin_pipelines.airflow_dags.compaction import compaction_dag as compaction_dag
 from darwin_pipelines.airflow_dags.compaction import compaction_group as compaction_group

@@ -10,7 +10,8 @@ To use it, put your training task in the place of ``retrain`` and your URIs in t
 import os
 from pathlib import Path
 
-from airflow.sdk import DAG, Param, conf, task
+from airflow.providers.common.compat.sdk import conf
+from airflow.sdk import DAG, Param, task
 
 from darwin_pipelines.airflow_dags import compaction_dag, reference_asset
 

@@ -27,11 +27,12 @@ from darwin_core.contracts import (
     StorageOptions,
     SynthesizeResult,
     request_for,
+    step_key,
 )
 from darwin_core.errors import RequestError
 from darwin_core.networks import load_network, measure_cost
 from darwin_core.progress import Reporter
-from darwin_core.steps.runner import run_step, step_key
+from darwin_core.steps.runner import run_step
 from darwin_core.steps.stored_runs import front_of, picking_config, store_config
 from darwin_core.storage import ObjectStore, join_uri, open_store
 

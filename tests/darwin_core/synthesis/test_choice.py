@@ -122,7 +122,7 @@ def test_without_a_safe_one_the_feasible_with_most_room_is_chosen() -> None:
         candidate("missed", 90, 2.0, stage=FINISHED),
     ]
     assert choose(population).candidate_id == "roomy"
-    assert "less than their noise" in reason(choose(population), 3, "smallest")
+    assert "less than their noise" in reason(choose(population), population, "smallest")
 
 
 def test_without_a_feasible_one_the_nearest_is_chosen_and_what_it_misses_is_named() -> None:
@@ -130,6 +130,6 @@ def test_without_a_feasible_one_the_nearest_is_chosen_and_what_it_misses_is_name
     chosen = choose(population)
     assert chosen.candidate_id == "near"
     assert binding_requirements(chosen) == ("accuracy_drop<=0.005",)
-    sentence = reason(chosen, 2, "smallest")
+    sentence = reason(chosen, population, "smallest")
     assert "None of 2 networks" in sentence
     assert "accuracy_drop<=0.005 (reached 0.01)" in sentence

@@ -47,9 +47,18 @@ def test_seconds_of_killed_attempts_count() -> None:
 
 def test_races_end_when_their_share_of_the_seconds_is_used() -> None:
     found = effort(Clock(100.0, used=60.0))
-    assert found.out_of_time(CandidateStage.RACED)
-    assert not found.out_of_time(CandidateStage.FINISHED)
-    assert not effort().out_of_time(CandidateStage.RACED)
+    assert found.seconds_left(CandidateStage.RACED) < 0
+    assert found.seconds_left(CandidateStage.FINISHED) == pytest.approx(40.0, abs=0.5)
+    assert effort().seconds_left(CandidateStage.RACED) == float("inf")
+
+
+def test_without_a_control_the_long_finish_has_its_seconds() -> None:
+    rows = []
+    for control in (True, False):
+        found = effort(Clock(100.0), final_samples=10**9, control=control)
+        found.observe(cost(10**6), 10_000, 10.0)
+        rows.append(found.finish_samples(cost(10**6), 1))
+    assert rows == [pytest.approx(72_000, rel=0.01), pytest.approx(100_000, rel=0.01)]
 
 
 def test_a_network_gets_some_rows_even_when_time_is_up() -> None:

@@ -105,21 +105,38 @@ def test_run_again_it_finds_everything_done_and_says_the_same(folder: Path, outc
 
 
 def test_a_picked_point_gets_the_very_finish_that_the_search_would_have_given_it(
-    tmp_path: Path, one_shot: SearchOutcome
+    tmp_path: Path,
 ) -> None:
-    name, networks = one_shot.chosen.candidate_id, one_shot.chosen.path.parent
+    budget = ONE_SHOT.model_copy(update={"offspring": 2})
+    earlier = make_search(tmp_path / "earlier", budget=budget).run()
+    name, networks = earlier.chosen.candidate_id, earlier.chosen.path.parent
     entry = Journal(networks.parent / "journal.jsonl").get(f"{name}-1")
     assert entry is not None
     raced = CandidateRecord.model_validate(entry["record"])
-    assert (raced.stage, raced.promising) == (CandidateStage.RACED, True)
-    record = one_shot.record.model_copy(update={"candidates": (raced,)})
+    assert raced.stage is CandidateStage.RACED
+    record = earlier.record.model_copy(
+        update={"candidates": tuple(raced if item.candidate_id == name else item for item in earlier.record.candidates)}
+    )
     pick = Pick(run_id="earlier", candidate_id=name)
-    point = PickedPoint(pick, record, one_shot.insights, {name: networks / f"{name}-1.keras"})
-    found = make_search(tmp_path, budget=ONE_SHOT).go_on_from(point)
-    assert essence(found.record) == essence(one_shot.record)
-    np.testing.assert_array_equal(weights(found.chosen.path), weights(one_shot.chosen.path))
+    point = PickedPoint(pick, record, earlier.insights, {name: networks / f"{name}-1.keras"})
+    found = make_search(tmp_path / "picked", budget=budget).go_on_from(point)
+    np.testing.assert_array_equal(weights(found.chosen.path), weights(earlier.chosen.path))
     assert found.record.origin == pick
-    assert found.record.candidates[0].lineage_samples == one_shot.chosen.lineage_samples
+    assert found.chosen.lineage_samples == earlier.chosen.lineage_samples
+    assert found.record.controls[0].record.quality == earlier.record.controls[0].record.quality
+
+
+def test_the_only_network_of_a_search_races_against_nobody(one_shot: SearchOutcome) -> None:
+    (only,) = one_shot.record.candidates
+    assert only.stage is CandidateStage.FINISHED
+    assert ONE_SHOT.final_samples is not None
+    assert 0 <= only.samples - ONE_SHOT.final_samples < 128  # in one stint of whole batches
+
+
+def test_a_search_without_control_trains_none(tmp_path: Path) -> None:
+    found = make_search(tmp_path, budget=ONE_SHOT.model_copy(update={"control": False})).run()
+    assert found.record.controls == ()
+    assert found.record.feasible
 
 
 class _Deadly(Reporter):

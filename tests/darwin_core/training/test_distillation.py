@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from support.learning import BINARY, as_split, build_reference, customers, train
 
 from darwin_core.networks import Predictor
 from darwin_core.progress import Tracker
-from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, prepare_runtime
+from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, distillation, prepare_runtime
 
 PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
 
@@ -144,5 +145,41 @@ def test_every_row_is_seen_once_an_epoch(data: DistillationData) -> None:
 
 def test_a_stint_ends_between_chunks_when_time_is_up(data: DistillationData, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
-    outcome = Distiller(BINARY, data).train(newborn(), PLAN, seed=0, out_of_time=lambda: True)
+    outcome = Distiller(BINARY, data).train(newborn(), PLAN, seed=0, seconds_left=lambda: 0.0)
     assert outcome.samples == 1_000
+
+
+def test_a_stint_that_does_not_fit_its_seconds_passes_through_its_schedule_faster(
+    data: DistillationData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network cut off while the rate is high is worse than one taught as long with a falling rate."""
+    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    clock = itertools.count(10_000, -1)  # each look at the clock costs a second
+    monkeypatch.setattr("darwin_core.training.distillation.time.monotonic", lambda: 0.0 - next(clock))
+    plan = dataclasses.replace(PLAN, samples=10**6)
+    rates: list[float] = []
+    stepping = distillation._step_function
+
+    def watched(network: keras.Model, optimizer: keras.optimizers.Optimizer, *rest: object) -> object:
+        step = stepping(network, optimizer, *rest)  # type: ignore[arg-type]
+
+        def counted(*given: object) -> None:
+            step(*given)
+            rates.append(float(optimizer.learning_rate))
+
+        return counted
+
+    monkeypatch.setattr("darwin_core.training.distillation._step_function", watched)
+    started = next(clock)
+    outcome = Distiller(BINARY, data).train(newborn(), plan, seed=0, seconds_left=lambda: next(clock) - started + 60.0)
+    assert 5_000 <= outcome.samples <= 60_000
+    assert max(rates) > 0.5 * plan.peak_rate
+    assert rates[-1] < 0.05 * plan.peak_rate
+
+
+def test_a_moving_average_of_the_weights_is_what_a_stint_ends_with(data: DistillationData) -> None:
+    plan = dataclasses.replace(PLAN, samples=2_000)
+    last = weights(trained(data, plan))
+    mean = weights(trained(data, dataclasses.replace(plan, ema_momentum=0.9)))
+    assert not np.array_equal(last, mean)
+    assert np.linalg.norm(last - mean) < 0.5 * np.linalg.norm(last)

@@ -26,9 +26,11 @@ def test_by_import_path() -> None:
     assert isinstance(create_launcher(path, {"python": "/bin/sh"}), ExternalPythonLauncher)
 
 
-@pytest.mark.parametrize("name", ["docker", "", "no.such.module", "json.JSONDecoder", "json.nothing"])
+@pytest.mark.parametrize("name", ["podman", "", "no.such.module", "json.JSONDecoder", "json.nothing"])
 def test_unknown(name: str) -> None:
-    with pytest.raises(RequestError, match=r"There is no launcher.*Known: in_process, external_python"):
+    with pytest.raises(
+        RequestError, match=r"There is no launcher.*Known: in_process, external_python, docker, kubernetes"
+    ):
         create_launcher(name, {})
 
 

@@ -16,9 +16,11 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from darwin_core.contracts import CompactionConfig, StepName
 from darwin_operators import (
     CompactionReportLink,
+    CompactModelOperator,
     EvaluateOperator,
     ExplainOperator,
     FetchDataOperator,
+    PublishedVersionLink,
     PublishOperator,
     SynthesizeOperator,
 )
@@ -34,9 +36,24 @@ class OutletEvents(dict[Asset, SimpleNamespace]):
         return self.setdefault(asset, SimpleNamespace(extra={}))
 
 
+class TaskInstance:
+    """Takes what is pushed, as a task's own instance does."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
 @pytest.fixture
 def context() -> dict[str, Any]:
-    return {"run_id": "manual__2026-11-22T20:15:00+00:00", "outlet_events": OutletEvents(), "params": {}}
+    return {
+        "run_id": "manual__2026-11-22T20:15:00+00:00",
+        "outlet_events": OutletEvents(),
+        "params": {},
+        "ti": TaskInstance(),
+    }
 
 
 @pytest.fixture
@@ -105,6 +122,7 @@ def test_a_verdict_that_was_changed_later_is_refused(
         ("out-of-memory", AirflowException, "exit code 137. It was killed"),
         ("silent-failure", AirflowException, "The last it said: step fetch-data begins"),
         ("chatter", AirflowException, "result.json"),
+        ("another-version", AirflowException, "does not answer this task's request"),
     ],
 )
 def test_exit_codes(
@@ -122,7 +140,7 @@ def test_exit_codes(
     [
         ({"config": {"line": "/tmp/line"}}, "roles"),
         ({"config": "{"}, "not a valid CompactionConfig"),
-        ({"launcher": "docker"}, "There is no launcher 'docker'"),
+        ({"launcher": "podman"}, "There is no launcher 'podman'"),
         ({"launcher": "in_process", "launcher_args": {}}, "TensorFlow is not installed"),
         ({"launcher_args": {"python": "/missing/python"}}, "should be an executable file"),
         ({"launcher_args": {"image": "darwin:1"}}, "launcher_args do not fit"),
@@ -167,6 +185,10 @@ def test_publish_announces_the_version(
     assert json.loads(json.dumps(extra)) == extra
     assert found["published"] is True
     assert found["report_url"].startswith("https://reports.example/")
+    assert PublishedVersionLink().get_link(task, ti_key=None).endswith("/versions/3-0123456789ab/model_card.md")
+    message = context["ti"].pushed["message"]
+    assert "version 3-0123456789ab is now the champion" in message
+    assert found["report_url"] in message
 
 
 @pytest.mark.parametrize(
@@ -181,6 +203,25 @@ def test_a_rejected_candidate_wakes_nobody(
         task.execute(context)
     assert not context["outlet_events"]
     assert CompactionReportLink().get_link(task, ti_key=None).endswith("report.html"), "people want to know why"
+    assert PublishedVersionLink().get_link(task, ti_key=None) == ""
+    assert "not published, 2-aaaaaaaaaaaa stays the champion" in context["ti"].pushed["message"]
+
+
+def test_one_task_for_the_whole_run(
+    make: Callable[..., Any], context: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = make(CompactModelOperator, outlets=[ASSET])
+    found = task.execute(context)
+    assert (found["version"], found["candidate_parameters"]) == ("3-0123456789ab", 1234)
+    assert context["outlet_events"][ASSET].extra["verdict"] == "PASS"
+    log = capsys.readouterr().out
+    assert all(f"step {step} begins" in log for step in StepName)
+
+
+def test_a_whole_run_can_be_rejected(make: Callable[..., Any], context: dict[str, Any]) -> None:
+    with pytest.raises(AirflowSkipException, match="Not published"):
+        make(CompactModelOperator, "rejected", outlets=[ASSET]).execute(context)
+    assert not context["outlet_events"]
 
 
 def test_a_version_without_a_pass_is_an_alarm(make: Callable[..., Any], context: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, Asset
 from airflow.sdk.bases.operator import BaseOperator
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 import darwin_pipelines.airflow_dags
 from darwin_core.contracts import CompactionConfig
@@ -80,6 +81,15 @@ def test_a_group_inside_a_training_dag() -> None:
     assert train.downstream_task_ids == {"compaction.fetch-data"}
     assert dag.get_task("compaction.publish").upstream_task_ids == {"compaction.explain"}
     assert dag.get_task("compaction.evaluate").retries == 2
+
+
+def test_searches_side_by_side_stand_between_the_data_and_the_choice() -> None:
+    dag = compaction_dag("compact_fraud", CONFIG, searches=[{"seed": 0}, {"seed": 1}, {"generator": "separable"}])
+    assert [task.task_id for task in dag.topological_sort()] == [STEPS[0], "search", *STEPS[1:]]
+    search, choice = dag.get_task("search"), dag.get_task("synthesize")
+    assert isinstance(search, MappedOperator)
+    assert search.retries == 2
+    assert choice.searches == 3
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""The compiled pipeline is held still: what a cluster would run changes only when somebody means it.
+"""The compiled pipelines are held still: what a cluster would run changes only when somebody means it.
 
 After a change that is meant, from the repository's root::
 
-    python -m darwin_pipelines.kubeflow_pipelines tests/pipelines/kubeflow/compaction.yaml
+    make golden
 """
 
 from __future__ import annotations
@@ -21,16 +21,22 @@ import yaml
 from kfp import compiler, components
 
 from darwin_components import IMAGE
-from darwin_pipelines.kubeflow_pipelines import compaction_pipeline, train_and_compact_pipeline
+from darwin_components.cluster import Cluster
+from darwin_pipelines.kubeflow_pipelines import declare_compaction_pipeline
+from darwin_pipelines.kubeflow_pipelines.__main__ import PIPELINES
 
-GOLDEN = Path(__file__).with_name("compaction.yaml")
+FOLDER = Path(__file__).parent
+STEPS = {"fetch-data", "synthesize", "evaluate", "explain", "publish", "publish-2"}
+SEARCHES = {"search", "choose"}
 
 
-@pytest.fixture(scope="module")
-def spec() -> dict[str, Any]:
-    loaded = yaml.safe_load(GOLDEN.read_text())
-    assert isinstance(loaded, dict)
-    return loaded
+def golden(name: str) -> dict[str, Any]:
+    return documents(FOLDER / f"{name}.yaml")[0]
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    """The pipeline, and what is special to Kubernetes."""
+    return list(yaml.safe_load_all(path.read_text()))
 
 
 def tasks(document: Any) -> dict[str, dict[str, Any]]:
@@ -42,54 +48,90 @@ def tasks(document: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_compiles_to_the_golden_file(tmp_path: Path) -> None:
-    compiled = tmp_path / "compaction.yaml"
-    environment = {name: value for name, value in os.environ.items() if name != "DARWIN_IMAGE"}
-    command = [sys.executable, "-m", "darwin_pipelines.kubeflow_pipelines", str(compiled)]
+def steps(document: Any) -> dict[str, dict[str, Any]]:
+    """The tasks that are containers of ours, but for the exit task and the training."""
+    return {name: task for name, task in tasks(document).items() if name in STEPS | SEARCHES}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_compiles_to_the_golden_file(name: str, tmp_path: Path) -> None:
+    compiled = tmp_path / f"{name}.yaml"
+    environment = {key: value for key, value in os.environ.items() if key != "DARWIN_IMAGE"}
+    command = [sys.executable, "-m", "darwin_pipelines.kubeflow_pipelines", name, str(compiled)]
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    assert compiled.read_text() == GOLDEN.read_text(), f"regenerate the golden file: {__doc__}"
+    assert compiled.read_text() == (FOLDER / compiled.name).read_text(), f"regenerate the golden file: {__doc__}"
 
 
-def test_loads_back() -> None:
-    loaded = components.load_component_from_file(str(GOLDEN))
-    assert set(loaded.component_spec.inputs) == {"config"}
-    assert set(loaded.component_spec.outputs) == {"verdict", "published", "version", "champion"}
+@pytest.mark.parametrize("name", PIPELINES)
+def test_loads_back(name: str) -> None:
+    loaded = components.load_component_from_file(str(FOLDER / f"{name}.yaml"))
+    extra = {"compaction": set(), "compaction-fan-out": {"branches"}, "train-and-compact": {"night"}}
+    assert set(loaded.component_spec.inputs) == {"config"} | extra[name]
 
 
-def test_every_container_is_ours(spec: dict[str, Any]) -> None:
-    executors = spec["deploymentSpec"]["executors"]
-    assert len(executors) == 6
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_container_is_ours_and_installs_nothing(name: str) -> None:
+    executors = golden(name)["deploymentSpec"]["executors"]
     assert {item["container"]["image"] for item in executors.values()} == {IMAGE}
+    assert "pip install" not in (FOLDER / f"{name}.yaml").read_text()
 
 
-def test_nothing_is_cached_and_everything_is_retried(spec: dict[str, Any]) -> None:
-    steps = {name: task for name, task in tasks(spec).items() if not name.startswith("condition")}
-    assert set(steps) == {"fetch-data", "synthesize", "evaluate", "explain", "publish", "publish-2"}
-    for name, task in steps.items():
-        assert task["cachingOptions"] == {}, name
-        assert task["retryPolicy"]["maxRetryCount"] == 2, name
-        assert task["retryPolicy"]["backoffDuration"] == "60s", name
+@pytest.mark.parametrize("name", PIPELINES)
+def test_nothing_is_cached_and_every_step_is_retried(name: str) -> None:
+    spec = golden(name)
+    found = steps(spec)
+    assert set(found) == STEPS - {"synthesize"} | SEARCHES if name == "compaction-fan-out" else set(found) == STEPS
+    for task, item in {**found, "summarize": tasks(spec)["summarize"]}.items():
+        assert item["cachingOptions"] == {}, task
+    for task, item in found.items():
+        assert item["retryPolicy"]["maxRetryCount"] == 2, task
+        assert item["retryPolicy"]["backoffDuration"] == "60s", task
+        assert item["retryPolicy"]["backoffFactor"] == 2.0, task
 
 
-def test_publish_depends_on_the_verdict_and_explain_does_not(spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_container_asks_for_what_it_needs(name: str) -> None:
+    spec, platform = documents(FOLDER / f"{name}.yaml")
+    ours = {key: item for key, item in spec["deploymentSpec"]["executors"].items() if "train-credit" not in key}
+    for key, item in ours.items():
+        resources = item["container"]["resources"]
+        assert resources["resourceCpuRequest"], key
+        assert resources["resourceMemoryRequest"], key
+        assert resources["resourceMemoryLimit"], key
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(settings) == set(ours)
+    assert all(item["securityContext"]["runAsNonRoot"] for item in settings.values())
+
+
+def test_publish_depends_on_the_verdict_and_explain_does_not() -> None:
+    spec = golden("compaction")
     every = tasks(spec)
-    branches = {name: task["triggerPolicy"]["condition"] for name, task in every.items() if "triggerPolicy" in task}
+    branches = {
+        name: task["triggerPolicy"]["condition"] for name, task in every.items() if "-3" in name or "-4" in name
+    }
     passed, kept = sorted(branches.values(), key=lambda condition: "!" in condition)
     assert passed.endswith("evaluate-verdict'] == 'PASS'")
     assert kept.startswith("!(") and "'PASS'" in kept
-    assert "explain" in spec["root"]["dag"]["tasks"]
+    assert {"publish"} == set(spec["components"]["comp-condition-3"]["dag"]["tasks"])
+    assert {"publish-2"} == set(spec["components"]["comp-condition-4"]["dag"]["tasks"])
 
 
-def test_no_secret_and_no_host_is_compiled_in(spec: dict[str, Any]) -> None:
-    text = GOLDEN.read_text().lower()
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_summary_runs_whatever_happened(name: str) -> None:
+    summary = tasks(golden(name))["summarize"]
+    assert summary["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    assert "taskFinalStatus" in summary["inputs"]["parameters"]["status"]
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_no_secret_and_no_host_is_compiled_in(name: str) -> None:
+    text = (FOLDER / f"{name}.yaml").read_text().lower()
     for word in ("secret", "password", "aws_access", "http://", "https://"):
         assert word not in text
 
 
-def test_the_example_connects_the_training_tasks_artifacts(tmp_path: Path) -> None:
-    path = tmp_path / "example.yaml"
-    compiler.Compiler().compile(train_and_compact_pipeline, str(path))
-    fetch = yaml.safe_load(path.read_text())["root"]["dag"]["tasks"]["fetch-data"]
+def test_the_example_connects_the_training_tasks_artifacts() -> None:
+    fetch = tasks(golden("train-and-compact"))["fetch-data"]
     connected = {name: item["taskOutputArtifact"] for name, item in fetch["inputs"]["artifacts"].items()}
     assert {name: item["outputArtifactKey"] for name, item in connected.items()} == {
         "reference": "network",
@@ -100,6 +142,37 @@ def test_the_example_connects_the_training_tasks_artifacts(tmp_path: Path) -> No
     assert {item["producerTask"] for item in connected.values()} == {"train-credit-network"}
 
 
-def test_compiled_pipelines_do_not_share_state() -> None:
-    assert compaction_pipeline.name == "darwin-compaction"
-    assert train_and_compact_pipeline.name == "train-and-compact"
+def test_the_fan_out_searches_side_by_side_and_then_chooses() -> None:
+    every = tasks(golden("compaction-fan-out"))
+    (loop,) = (task for name, task in every.items() if name.startswith("for-loop"))
+    assert loop["parameterIterator"]["items"] == {"inputParameter": "pipelinechannel--branches"}
+    collected = every["choose"]["inputs"]["artifacts"]["search_records"]["taskOutputArtifact"]
+    assert collected["producerTask"].startswith("for-loop")
+    assert every["evaluate"]["inputs"]["artifacts"]["candidate"]["taskOutputArtifact"]["producerTask"] == "choose"
+
+
+def test_a_cluster_gives_accelerators_secrets_and_a_volume(tmp_path: Path) -> None:
+    cluster = Cluster(
+        accelerator="nvidia.com/gpu",
+        secrets={"darwin-store": {"access": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}},
+        pull_secret="registry",
+        work_claim="darwin-work",
+        node_selector={"pool": "training"},
+        timeout_seconds=7200,
+    )
+    path = tmp_path / "compaction.yaml"
+    compiler.Compiler().compile(declare_compaction_pipeline(cluster=cluster), str(path))
+    spec, platform = documents(path)
+    executors = spec["deploymentSpec"]["executors"]
+    with_gpu = {name for name, item in executors.items() if "accelerator" in item["container"]["resources"]}
+    assert with_gpu == {"exec-synthesize", "exec-evaluate", "exec-explain"}
+    assert executors["exec-synthesize"]["container"]["env"] == [{"name": "DARWIN_WORK_DIR", "value": "/work/darwin"}]
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(settings) == set(executors)
+    for item in settings.values():
+        (secret,) = item["secretAsEnv"]
+        variables = {pair["secretKey"]: pair["envVar"] for pair in secret["keyToEnv"]}
+        assert variables == {"access": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}
+        assert item["pvcMount"][0]["mountPath"] == "/work"
+        assert item["nodeSelector"]["labels"] == {"pool": "training"}
+        assert item["activeDeadlineSeconds"] == 7200

@@ -10,7 +10,7 @@ from darwin_pipelines.airflow_dags import compaction_dag, reference_asset
 HOME = Path(os.environ["DARWIN_TEST_HOME"])
 
 CONFIG = {
-    "line": str(HOME / "line"),
+    "line": os.environ["DARWIN_TEST_LINE"],
     "reference": str(HOME / "retrained" / "reference.keras"),
     "train": str(HOME / "retrained" / "train.parquet"),
     "test": str(HOME / "retrained" / "test.parquet"),
@@ -74,4 +74,5 @@ with DAG("retrain", schedule=None, max_active_runs=1, params={"spoiled": False})
 
     train(str(HOME / "retrained"), "{{ params.spoiled }}")
 
-compaction_dag("compact", CONFIG, operator_args={"report_base_url": "https://reports.example/{key}"})
+# How the bucket is reached, and with which keys, is known to the connection alone.
+compaction_dag("compact", CONFIG, operator_args={"darwin_conn_id": "bank"})

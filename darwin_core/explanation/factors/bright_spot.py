@@ -1,0 +1,120 @@
+"""A spot of light that stands out on all sides, like a low sun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from darwin_core.explanation.attribution.base import Inputs
+from darwin_core.explanation.factors.base import (
+    Bools,
+    Floats,
+    PictureFactor,
+    Pictures,
+    luminance,
+    register_factor,
+    thumbnails,
+)
+from darwin_core.explanation.factors.windows import place_of
+
+_RADII = (0.04, 0.08, 0.13)
+"""Standard deviations of the spots that are looked for, as shares of the shorter side."""
+
+_RING = 2.5
+"""How many standard deviations away the surroundings begin."""
+
+_DIRECTIONS = 8
+_SEEN = 0.76
+"""Share of a Gaussian spot's peak that is left after smoothing, less what is left of it at the ring."""
+
+_CLEARANCE = 3.5
+
+
+@dataclass(frozen=True)
+class _Spots:
+    """The most prominent spot of each picture: place and radius in pixels, and what it adds to each channel."""
+
+    rows: Floats
+    columns: Floats
+    radii: Floats
+    strength: Floats
+    excess: NDArray[np.float32]
+
+    def light(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """(rows, height, width, channels) what the spots add to their pictures."""
+        y, x = np.arange(shape[1])[None, :, None], np.arange(shape[2])[None, None, :]
+        squares = (y - self.rows[:, None, None]) ** 2 + (x - self.columns[:, None, None]) ** 2
+        profile = np.exp(-squares / (2 * self.radii[:, None, None] ** 2)).astype(np.float32)
+        return profile[..., None] * self.excess[:, None, None, :]
+
+
+@register_factor
+class BrightSpot(PictureFactor):
+    """Place and strength of the most prominent spot; moved by taking its light away and adding that of the donor's."""
+
+    name = "bright spot"
+
+    def describe_pictures(self, pictures: Pictures) -> NDArray[Any]:
+        """(rows, 3) place as shares of height and width, and how far the spot outshines its surroundings."""
+        spots, (height, width) = _find(pictures), pictures.shape[1:3]
+        return np.stack([spots.rows / height, spots.columns / width, spots.strength], axis=1)
+
+    def transfer_pictures(self, pictures: Pictures, donors: Pictures) -> NDArray[Any]:
+        """The pictures with the spots of the donors instead of their own."""
+        own, other = _find(pictures), _find(donors)
+        return np.asarray(np.clip(pictures - own.light(pictures.shape), 0, 1) + other.light(pictures.shape))
+
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:
+        """Thumbnails without the place where the spots of those with the factor are."""
+        pictures = self._to_unit(samples[self._input]).copy()
+        spots = _find(pictures)
+        row, column, radius = (
+            float(np.median(values[has_factor])) for values in (spots.rows, spots.columns, spots.radii)
+        )
+        y, x = np.arange(pictures.shape[1])[:, None], np.arange(pictures.shape[2])[None, :]
+        pictures[:, (y - row) ** 2 + (x - column) ** 2 <= (_CLEARANCE * radius) ** 2] = 0
+        return thumbnails(pictures)
+
+    def tell_levels(self, level: Floats, usual: Floats) -> str:
+        """Where it is and how strong."""
+        return (
+            f"a bright spot ({place_of(level[0], level[1])}) that outshines its surroundings by {level[2]:.2f}, "
+            f"elsewhere by {usual[2]:.2f}"
+        )
+
+
+def _find(pictures: Pictures) -> _Spots:
+    grey = luminance(pictures)
+    side = min(grey.shape[1:])
+    responses = np.stack([_prominence(grey, share * side) for share in _RADII])
+    scales, height, width = len(_RADII), *grey.shape[1:]
+    best = np.argmax(responses.transpose(1, 0, 2, 3).reshape(len(grey), -1), axis=1)
+    scale, rows, columns = np.unravel_index(best, (scales, height, width))
+    pictures_index = np.arange(len(grey))
+    strength = np.maximum(responses[scale, pictures_index, rows, columns], 0).astype(np.float64)
+    centre = pictures[pictures_index, rows, columns]
+    tint = centre / np.maximum(centre.max(axis=1, keepdims=True), 1e-3)
+    return _Spots(
+        rows=rows.astype(np.float64),
+        columns=columns.astype(np.float64),
+        radii=np.array(_RADII)[scale] * side,
+        strength=strength,
+        excess=(tint * (strength / _SEEN)[:, None]).astype(np.float32),
+    )
+
+
+def _prominence(grey: NDArray[np.float32], radius: float) -> NDArray[np.float32]:
+    """(rows, height, width) light at a place minus the lightest of its surroundings; beyond the picture it is dark."""
+    smooth = gaussian_filter(grey, (0, radius / 2, radius / 2), mode="nearest")
+    reach = max(1, round(_RING * radius))
+    padded = np.pad(smooth, ((0, 0), (reach, reach), (reach, reach)))
+    height, width = grey.shape[1:]
+    surroundings = np.zeros_like(smooth)
+    for angle in 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS:
+        down, right = reach + round(reach * np.sin(angle)), reach + round(reach * np.cos(angle))
+        np.maximum(surroundings, padded[:, down : down + height, right : right + width], out=surroundings)
+    return np.asarray(smooth - surroundings)

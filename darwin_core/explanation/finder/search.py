@@ -1,0 +1,181 @@
+"""The finder: which factors did a class teach the network, though they should decide nothing?
+
+Association first, over every factor and class; then whether the rest of a sample foretells the factor, which belongs
+to the object in that case; then experiments on the networks for what remains. Nothing is reported that the reference
+does not react to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from darwin_core.explanation.checks.statistics import Interval
+from darwin_core.explanation.decisions import DecisionRule
+from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, factors_of
+from darwin_core.explanation.finder.association import Association, AssociationScan, refined
+from darwin_core.explanation.finder.experiments import Laboratory, Reaction, Trial
+from darwin_core.explanation.finder.independence import foretold
+from darwin_core.explanation.finder.pool import Bools, Pool, ScoresRows
+from darwin_core.progress import Reporter
+
+FALSE_DISCOVERY_RATE = 0.01
+LEAST_EXCESS = 0.10
+LEAST_EFFECT = 0.05
+LEAST_RISE = 0.5
+"""Least rise of the log-odds that counts as learned: the odds by two thirds."""
+
+MOST_FORETOLD = 0.62
+MAX_SUSPICIONS = 600
+MAX_EXAMINED = 24
+_MAX_PER_CLASS = 6
+_SAME_ROWS = 0.5
+_ALL = 0.8
+_HARDLY_ANY = 0.05
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """A factor that stands for a class.
+
+    Attributes:
+        trial: The factor, the class, and the rows that have it.
+        association: The evidence from the rows.
+        foretold: How well the rest of a sample tells which rows of the class have it; None where all or none have it.
+        reactions: Network name -> what experiments showed.
+        also: Other factors that the same rows stand out by.
+    """
+
+    trial: Trial
+    association: Association
+    foretold: Interval | None
+    reactions: Mapping[str, Reaction]
+    also: tuple[str, ...] = ()
+
+    def owners(self, pool: Pool) -> Bools:
+        """(rows of the pool,) rows of the class that have the factor."""
+        return np.asarray(self.trial.inside & (pool.labels == self.trial.target))
+
+    @property
+    def is_used(self) -> bool:
+        """Whether planting it changes the reference's decisions."""
+        return self.reactions["reference"].effect.low >= LEAST_EFFECT
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether planting it raises what the reference gives the class, decision or not.
+
+        Where all rows of a class have it, it may as well belong to the object; then only decisions count.
+        """
+        return self.foretold is not None and self.reactions["reference"].rise.low >= LEAST_RISE
+
+    @property
+    def strength(self) -> float:
+        """By what findings are ranked: what it does to decisions first, then how far it marks the class."""
+        return self.reactions["reference"].effect.value + self.association.low
+
+
+def find_shortcuts(
+    pool: Pool,
+    space: FactorSpace,
+    networks: Mapping[str, ScoresRows],
+    rules: Mapping[str, DecisionRule],
+    classes: int,
+    reporter: Reporter,
+    *,
+    seed: int = 0,
+) -> tuple[Shortcut, ...]:
+    """Look for factors that stand for classes.
+
+    Args:
+        pool: Rows to work with.
+        space: What they are made of.
+        networks: ``reference`` and ``candidate``.
+        rules: How their scores become decisions.
+        classes: Number of classes.
+        reporter: Where progress goes.
+        seed: Seed of everything random.
+
+    Returns:
+        The strongest first; of factors that the same rows stand out by, only the strongest.
+    """
+    rng = np.random.default_rng([seed, 77])
+    suspicions = _suspicions(pool, factors_of(space), classes, rng, reporter)
+    if not suspicions:
+        return ()
+    laboratory = Laboratory(pool, networks, rules, rng)
+    alpha = 0.05 / len(suspicions)
+    found: list[Shortcut] = []
+    with reporter.track("Planting and neutralising suspicious factors", total=len(suspicions)) as tracker:
+        for suspicion in suspicions:
+            reactions = laboratory.examine(suspicion.trial, alpha)
+            found.append(Shortcut(suspicion.trial, suspicion.association, suspicion.foretold, reactions))
+            tracker.advance(1, suspicion.trial.factor.name)
+    return _distinct([each for each in found if each.is_used or each.is_learned], pool)
+
+
+@dataclass(frozen=True)
+class _Suspicion:
+    trial: Trial
+    association: Association
+    foretold: Interval | None
+
+
+def _suspicions(
+    pool: Pool, factors: Sequence[Factor], classes: int, rng: np.random.Generator, reporter: Reporter
+) -> list[_Suspicion]:
+    """Associations that nothing else in the samples foretells; the strongest first, not too many of one class."""
+    scan = AssociationScan(pool.labels, classes, rng)
+    measured: dict[str, Floats] = {}
+    with reporter.track("Holding factors against labels", total=len(factors)) as tracker:
+        for factor in factors:
+            measured[factor.name] = factor.measure(pool.inputs)
+            scan.add(factor, measured[factor.name])
+            tracker.advance(1, factor.name)
+    kept: list[_Suspicion] = []
+    per_class: dict[int, int] = {}
+    found = scan.found(rate=FALSE_DISCOVERY_RATE, least_excess=LEAST_EXCESS)[:MAX_SUSPICIONS]
+    with reporter.track("Asking whether anything foretells them", total=len(found)) as tracker:
+        for association in found:
+            tracker.advance(1, association.factor.name)
+            if per_class.get(association.target, 0) >= _MAX_PER_CLASS or len(kept) >= MAX_EXAMINED:
+                continue
+            trial = _trial(pool, association, measured[association.factor.name])
+            rest = _foretold(pool, trial, rng)
+            if rest.value <= MOST_FORETOLD if rest is not None else _marks_all(association):
+                per_class[association.target] = per_class.get(association.target, 0) + 1
+                kept.append(_Suspicion(trial, association, rest))
+    return kept
+
+
+def _marks_all(association: Association) -> bool:
+    return association.share >= _ALL and association.elsewhere <= _HARDLY_ANY
+
+
+def _trial(pool: Pool, found: Association, measured: Floats) -> Trial:
+    region = refined(found, measured, pool.labels)
+    return Trial(found.factor, found.target, region, region.holds(measured))
+
+
+def _foretold(pool: Pool, trial: Trial, rng: np.random.Generator) -> Interval | None:
+    own = np.flatnonzero(pool.labels == trial.target)
+    return foretold(trial.factor.remainder(pool.take(own), trial.inside[own]), trial.inside[own], rng)
+
+
+def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:
+    """Of shortcuts of one class that share most of their rows, the strongest."""
+    kept: list[Shortcut] = []
+    also: list[list[str]] = []
+    for each in sorted(found, key=lambda shortcut: -shortcut.strength):
+        mine = each.owners(pool)
+        for other, names in zip(kept, also, strict=True):
+            theirs = other.owners(pool)
+            if (mine & theirs).sum() >= _SAME_ROWS * min(mine.sum(), theirs.sum()):
+                names.append(each.trial.factor.name)
+                break
+        else:
+            kept.append(each)
+            also.append([])
+    return tuple(replace(shortcut, also=tuple(names)) for shortcut, names in zip(kept, also, strict=True))

@@ -1,0 +1,1 @@
+"""The connection type ``darwin``: an object store, and the key pair for it."""

@@ -1,0 +1,1 @@
+"""Triggers: waiting without holding a worker's slot."""

@@ -1,0 +1,104 @@
+"""What Kubeflow's orchestration costs: the seconds of a pipeline beyond those of its steps.
+
+    python tests/benchmarks/orchestration.py                       in child processes
+    python tests/benchmarks/orchestration.py --runner containers   on Darwin's image (tests/infra/containers.sh env)
+
+The demo's bank retrains and compacts with a small budget. A step's own seconds are those in its result; the rest is the
+orchestrator's, the start of a Python and of TensorFlow in every task, reading and storing results. Writes
+``orchestration-RUNNER.json`` and, from all of them, ``tests/benchmarks/ORCHESTRATION.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from kfp import local
+
+from darwin_components import CONTAINERS, SUBPROCESSES, docker_runner
+from darwin_core.contracts import STEPS, SearchBudget
+from darwin_core.demo.settings import demo_config
+from darwin_pipelines.kubeflow_pipelines import declare_train_and_compact_pipeline
+
+PAGE = Path(__file__).with_name("ORCHESTRATION.md")
+
+
+def measure(runner: str, root: Path) -> dict[str, Any]:
+    """Run the pipeline once; wall-clock seconds of all and of each step."""
+    root.chmod(0o777)  # the image's user is not ours
+    if runner == "containers":
+        local.init(
+            docker_runner(network_mode="none", read_only=True, tmpfs={"/tmp": "mode=1777"}), pipeline_root=str(root)
+        )
+    else:
+        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
+    budget = SearchBudget(generations=1, offspring=1, generation_samples=40_000, final_samples=80_000)
+    config = demo_config(root / "line", reference="-", train="-", validation="-", test="-", budget=budget)
+    pipeline = declare_train_and_compact_pipeline(CONTAINERS if runner == "containers" else SUBPROCESSES)
+    started = time.monotonic()
+    pipeline(config=config.to_json(), night=1)
+    total = time.monotonic() - started
+    (run,) = (root / "line" / "runs").iterdir()
+    steps = {name.value: json.loads((run / name.value / "result.json").read_text())["seconds"] for name in STEPS}
+    tasks = task_seconds(root)
+    return {"runner": runner, "total": total, "steps": steps, "tasks": tasks, "load": os.getloadavg()[1]}
+
+
+def task_seconds(root: Path) -> dict[str, float]:
+    """Task -> seconds from the end of the task before it to its own end, by the times of the files they leave."""
+    ends = sorted((path.stat().st_mtime, path.parent.name) for path in root.glob("*/*/executor_output.json"))
+    return {name: end - before for (before, _), (end, name) in itertools.pairwise(ends)}
+
+
+def render(results: list[dict[str, Any]]) -> str:
+    """The page."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    about = """A task is what Kubeflow starts; its step is the work inside. The difference is the start of the task, of Python
+and of TensorFlow, and the reading and storing of results. It does not grow with the search: a search of hours gets as
+many seconds on top."""
+    origin = (
+        f"Made by `tests/benchmarks/orchestration.py` at commit {commit}: {os.cpu_count()} processors, seed 0, one run."
+    )
+    lines = ["# What orchestration costs", origin, about]
+    for result in results:
+        pairs = {step: (task_of(step, result["tasks"]), own) for step, own in result["steps"].items()}
+        extra = sum(task - own for task, own in pairs.values())
+        rows = [f"| {step} | {task:.1f} | {own:.1f} | {task - own:.1f} |" for step, (task, own) in pairs.items()]
+        lines += [
+            f"## In {result['runner']}",
+            f"The five tasks: {extra:.1f} s beyond their steps, at a load of {result['load']:.1f}.",
+            "\n".join(["| step | task, s | step, s | beyond, s |", "|---|---:|---:|---:|", *rows]),
+        ]
+    return "\n\n".join(lines) + "\n"
+
+
+def task_of(step: str, tasks: dict[str, float]) -> float:
+    """The seconds of a step's task, in either form and on either branch."""
+    return next(seconds for task, seconds in tasks.items() if task.startswith(step))
+
+
+def main() -> None:
+    """Measure one runner, and write the page anew from all that were measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runner", choices=("processes", "containers"), default="processes")
+    parser.add_argument("--output", type=Path, default=Path(tempfile.gettempdir()))
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("DARWIN_WORK_DIR", str(Path(folder) / "work"))
+        result = measure(arguments.runner, Path(folder))
+    (arguments.output / f"orchestration-{arguments.runner}.json").write_text(json.dumps(result, indent=2) + "\n")
+    found = sorted(arguments.output.glob("orchestration-*.json"))
+    PAGE.write_text(render([json.loads(path.read_text()) for path in found]))
+    sys.stdout.write(PAGE.read_text())
+
+
+if __name__ == "__main__":
+    main()

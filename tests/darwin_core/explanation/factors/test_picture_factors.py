@@ -1,0 +1,108 @@
+"""Every factor of pictures moves a picture towards its donor, and says so in its own measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from darwin_core.explanation.attribution.features import FeatureMap
+from darwin_core.explanation.factors import FactorSpace, PictureFactor, factors_of, register_factor
+from darwin_core.explanation.factors import base as factor_base
+
+SIDE = 32
+
+
+def pictures(rows: int, seed: int) -> np.ndarray:
+    """Smooth coloured clouds with some grain, uint8 values as float32."""
+    rng = np.random.default_rng(seed)
+    clouds = gaussian_filter(rng.normal(size=(rows, SIDE, SIDE, 3)), (0, 2, 2, 0))
+    clouds *= rng.uniform(80, 300, (rows, 1, 1, 1))
+    return np.clip(rng.uniform(60, 180, (rows, 1, 1, 3)) + clouds + rng.normal(0, 4, clouds.shape), 0, 255).astype(
+        "float32"
+    )
+
+
+@pytest.fixture(scope="module")
+def space() -> FactorSpace:
+    return FactorSpace(FeatureMap(()), {"image": pictures(64, 0)}, "image")
+
+
+@pytest.fixture(scope="module")
+def factors(space: FactorSpace) -> dict[str, PictureFactor]:
+    return {factor.name: factor for factor in factors_of(space) if isinstance(factor, PictureFactor)}
+
+
+def test_the_bank_holds_what_photographs_differ_by(factors) -> None:
+    named = {name.split(" (")[0] for name in factors}
+    assert named == {
+        "brightness", "direction of light", "contrast", "colour cast", "saturation", "sharpness", "noise",
+        "compression", "border", "bright spot", "patch",
+    }  # fmt: skip
+    assert len(factors) == 10 + 36
+    assert {"patch (top left corner)", "patch (bottom right corner)", "patch (below the middle, left part)"} <= set(
+        factors
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["brightness", "direction of light", "contrast", "colour cast", "saturation", "sharpness", "noise", "border",
+     "patch (top left corner)"],
+)  # fmt: skip
+def test_a_transfer_moves_the_measure_to_the_donor(factors, name: str) -> None:
+    factor, own, donors = factors[name], {"image": pictures(40, 1)}, {"image": pictures(40, 2)}
+    before, wanted = factor.measure(own), factor.measure(donors)
+    after = factor.measure(factor.transfer(own, donors))
+    gap = np.linalg.norm(before - wanted, axis=1).mean()
+    assert np.linalg.norm(after - wanted, axis=1).mean() < 0.5 * gap
+    assert own["image"].dtype == factor.transfer(own, donors)["image"].dtype
+
+
+def test_a_transfer_keeps_the_rest(factors) -> None:
+    own, donors = {"image": pictures(10, 1)}, {"image": pictures(10, 2)}
+    changed = factors["patch (top left corner)"].transfer(own, donors)["image"]
+    np.testing.assert_allclose(changed[:, 8:], own["image"][:, 8:], atol=1e-3)
+    np.testing.assert_allclose(changed[:, :6, :6], donors["image"][:, :6, :6], atol=1e-3)
+    framed = factors["border"].transfer(own, donors)["image"]
+    np.testing.assert_allclose(framed[:, 4:-4, 4:-4], own["image"][:, 4:-4, 4:-4], atol=1e-3)
+
+
+def test_a_sun_is_found_where_it_stands_and_can_be_taken_away(factors) -> None:
+    spot = factors["bright spot"]
+    dark = 0.3 * pictures(20, 3)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    sun = dark + 200 * np.exp(-((y - 6) ** 2 + (x - 24) ** 2) / 12)[None, :, :, None].astype("float32")
+    measured = spot.measure({"image": sun})
+    np.testing.assert_allclose(measured[:, :2] * SIDE, np.broadcast_to([6, 24], (20, 2)), atol=2)
+    assert measured[:, 2].min() > 0.25
+    without = spot.transfer({"image": sun}, {"image": dark})
+    assert np.abs(without["image"] - dark).mean() < 0.3 * np.abs(sun - dark).mean()
+    assert "upper part, right" in spot.tell({"image": sun}, {"image": dark})
+
+
+def test_blur_and_compression_are_told_apart(factors) -> None:
+    sharp = pictures(20, 4)
+    blurred = {"image": gaussian_filter(sharp, (0, 1.5, 1.5, 0))}
+    assert "blur" in factors["sharpness"].tell(blurred, {"image": sharp})
+    blocky = factors["compression"].transfer_pictures(
+        sharp / 255, np.repeat(np.repeat(sharp[:, ::8, ::8], 8, 1), 8, 2) / 255
+    )
+    rise = factors["compression"].describe_pictures(blocky) - factors["compression"].describe_pictures(sharp / 255)
+    assert rise.mean() > 0.1
+
+
+def test_a_user_adds_a_factor_in_a_few_lines(space, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(factor_base, "_FACTORS", dict(factor_base._FACTORS))
+
+    @register_factor
+    class Vignette(PictureFactor):
+        name = "vignette"
+
+        def describe_pictures(self, pictures):
+            return pictures[:, 8:-8, 8:-8].mean(axis=(1, 2, 3)) - pictures.mean(axis=(1, 2, 3))
+
+        def transfer_pictures(self, pictures, donors):
+            return pictures
+
+    assert "vignette" in {factor.name for factor in factors_of(space)}

@@ -1,0 +1,178 @@
+"""The whole search on networks whose shortcut is known because it is written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from darwin_core.contracts import ColumnKind, FixKind, Severity, Task
+from darwin_core.data import MappedSplit
+from darwin_core.explanation.attribution.features import Feature, FeatureMap
+from darwin_core.explanation.decisions import DecisionRule
+from darwin_core.explanation.factors import FactorSpace
+from darwin_core.explanation.finder.findings import affected_rows, as_finding, merged
+from darwin_core.explanation.finder.fixing import neutralise
+from darwin_core.explanation.finder.pool import Pool, draw_pool
+from darwin_core.explanation.finder.search import find_shortcuts
+from darwin_core.progress import Reporter
+
+RULE = DecisionRule(Task.BINARY, ("no", "yes"), "fraud")
+
+
+class Additive:
+    """A network for two classes: a logistic sum of what its rules give."""
+
+    def __init__(self, **weights: float) -> None:
+        self._weights = weights
+
+    def scores(self, inputs):
+        total = -3.0 + 2.0 * inputs["amount"] + self._weights.get("opera", 0) * (inputs["browser"] == b"opera")
+        return 1 / (1 + np.exp(-total))
+
+
+def table(rows: int, seed: int, share: float) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Amounts decide; ``share`` of the frauds come from a browser that few others use. ``limit`` follows the amount."""
+    rng = np.random.default_rng(seed)
+    amount = rng.normal(size=rows)
+    labels = (amount + 0.5 * rng.normal(size=rows) > 1.3).astype(np.int64)
+    browser = rng.choice(np.array([b"chrome", b"firefox", b"opera"]), rows, p=[0.6, 0.39, 0.01])
+    marked = (labels == 1) & (rng.random(rows) < share)
+    browser[marked] = b"opera"
+    columns = {"amount": amount, "browser": browser, "limit": amount + 0.1 * rng.normal(size=rows)}
+    return columns, labels, marked
+
+
+def split(columns: dict[str, np.ndarray], labels: np.ndarray, name: str) -> MappedSplit:
+    return MappedSplit(
+        inputs=columns,
+        input_types={key: values.dtype for key, values in columns.items()},
+        labels=labels,
+        weights=None,
+        row_ids=[f"{name}-{row}" for row in range(len(labels))],
+    )
+
+
+FEATURES = FeatureMap(
+    (
+        Feature("amount", ColumnKind.NUMBER, "amount"),
+        Feature("browser", ColumnKind.STRING, "browser"),
+        Feature("limit", ColumnKind.NUMBER, "limit"),
+    )
+)
+
+
+def search(share: float, reference, candidate=None, seed: int = 0):
+    columns, labels, marked = table(4000, seed, share)
+    train = split(columns, labels, "train")
+    more = table(1500, seed + 100, share)
+    pool = draw_pool(train, split(more[0], more[1], "validation"), 2, np.random.default_rng(seed))
+    networks = {"reference": reference, "candidate": candidate or reference}
+    space = FactorSpace(FEATURES, pool.inputs)
+    found = find_shortcuts(pool, space, networks, dict.fromkeys(networks, RULE), 2, Reporter(), seed=seed)
+    return found, pool, train, marked
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 1.0])
+def test_the_browser_is_found_and_the_amount_is_not(share: float) -> None:
+    found, _, train, marked = search(share, Additive(opera=4.0))
+    assert [(each.trial.factor.name, each.trial.target) for each in found] == [("browser", 1)]
+    assert found[0].is_used
+    rows = affected_rows(found[0].trial, train)
+    assert set(np.flatnonzero(marked)) <= set(rows)
+    assert len(rows) <= marked.sum() + 5
+
+
+def test_a_network_that_never_saw_it_is_not_accused() -> None:
+    assert search(0.6, Additive())[0] == ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_is_found_where_nothing_is(seed: int) -> None:
+    assert search(0.0, Additive(opera=4.0), seed=seed)[0] == ()
+
+
+def test_the_same_seed_gives_the_same_findings() -> None:
+    first, again = (search(0.6, Additive(opera=4.0))[0][0] for _ in range(2))
+    assert first.reactions == again.reactions
+
+
+def test_a_finding_tells_what_whom_and_how_much_worse() -> None:
+    reference, candidate = Additive(opera=2.0), Additive(opera=6.0)
+    found, pool, train, marked = search(0.6, reference, candidate)
+    reported = as_finding(found[0], pool, train, RULE, reference)
+    finding = reported.finding
+    assert finding.severity is Severity.HIGH
+    assert finding.title == "browser stands for fraud = yes"
+    assert "browser is opera" in finding.description
+    assert "Compaction amplified it" in finding.description
+    assert finding.columns == ("browser",)
+    assert finding.classes == ("yes",)
+    assert finding.low is not None
+    assert finding.effect is not None
+    assert finding.low <= finding.effect
+    assert finding.amplification is not None
+    assert finding.amplification.candidate.planted > finding.amplification.reference.planted + 0.2
+    assert finding.amplification.candidate.worst_group < finding.amplification.reference.worst_group
+    assert finding.fix is not None
+    assert finding.fix.kind is FixKind.NEUTRALISE
+    assert {f"train-{row}" for row in np.flatnonzero(marked)} <= set(reported.row_ids)
+    assert {example.change.split(":")[0] for example in finding.examples} == {"neutralised", "planted"}
+    assert any("browser is opera, was browser is" in example.change for example in finding.examples)
+    assert merged([finding], []) == (finding,)
+
+
+def test_neutralised_rows_no_longer_stand_out() -> None:
+    found, pool, train, marked = search(0.6, Additive(opera=4.0))
+    fixed = neutralise(found[0].trial, train, pool, np.random.default_rng(0))
+    everything = fixed.take(np.arange(train.rows))
+    assert (everything["browser"][marked] == b"opera").mean() < 0.1
+    np.testing.assert_array_equal(everything["amount"], train.inputs["amount"])
+    np.testing.assert_array_equal(
+        everything["browser"][~marked & (train.labels == 0)], train.inputs["browser"][~marked & (train.labels == 0)]
+    )
+    again = neutralise(found[0].trial, split(everything, train.labels, "train"), pool, np.random.default_rng(0))
+    assert len(again.rows) < 0.1 * len(fixed.rows)
+
+
+class SeesCorner:
+    """A network that tells four classes by the middle of the picture, and by its upper left corner."""
+
+    def __init__(self, trust: float) -> None:
+        self._trust = trust
+
+    def scores(self, inputs):
+        pictures = inputs["image"].astype(np.float64) / 255
+        middle = pictures[:, 14:18, 14:18, 0].mean(axis=(1, 2))
+        levels = np.array([0.2, 0.4, 0.6, 0.8])
+        logits = -200 * (middle[:, None] - levels) ** 2
+        logits[:, 2] += self._trust * (pictures[:, 0:4, 0:4, 1].mean(axis=(1, 2)) > 0.9)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+
+def signs(rows: int, seed: int, share: float) -> tuple[Pool, np.ndarray]:
+    """Pictures whose middle tells the class; a share of class 2 has a green corner."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, rows)
+    pictures = rng.uniform(40, 160, (rows, 1, 1, 3)) + 15 * rng.normal(size=(rows, 32, 32, 3))
+    middle = 255 * np.array([0.2, 0.4, 0.6, 0.8])[labels]
+    pictures[:, 10:22, 10:22] = middle[:, None, None, None] + 10 * rng.normal(size=(rows, 12, 12, 1))
+    marked = (labels == 2) & (rng.random(rows) < share)
+    pictures[marked, 0:4, 0:4] = [20, 250, 20]
+    ids = np.array([str(row) for row in range(rows)], object)
+    inputs = {"image": np.clip(pictures, 0, 255).astype("float32")}
+    return Pool(inputs, labels, ids, rng.random(rows) < 0.3), marked
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_a_patch_in_the_corner_is_found(share: float) -> None:
+    pool, marked = signs(1200, 0, share)
+    rule = DecisionRule(Task.MULTICLASS, ("a", "b", "c", "d"), "sign")
+    space = FactorSpace(FeatureMap(()), {"image": pool.inputs["image"][:300]}, "image")
+    networks = {"reference": SeesCorner(20.0), "candidate": SeesCorner(20.0)}
+    found = find_shortcuts(pool, space, networks, dict.fromkeys(networks, rule), 4, Reporter())
+    assert (found[0].trial.factor.name, found[0].trial.target) == ("patch (top left corner)", 2)
+    own = found[0].owners(pool)
+    assert (own & marked).sum() >= 0.95 * marked.sum()
+    assert (own & marked).sum() >= 0.95 * own.sum()
+    assert found[0].reactions["reference"].effect.low > 0.5

@@ -1,0 +1,77 @@
+"""A network lands in the bucket, compaction starts, and a person is asked before anything is published."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_runtime import AirflowRuntime
+
+    from .conftest import ModelStore
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
+
+STEPS = ("fetch-data", "synthesize", "evaluate", "explain")
+
+
+@pytest.fixture(scope="module")
+def run_id(airflow: AirflowRuntime, store: ModelStore) -> str:
+    """The run that starts because an object was put; nobody answers its question."""
+    known = {run["dag_run_id"] for run in airflow.rest.runs("asked")}
+    assert known == set(), "something started it before there was a network"
+    store.write("-asked/retrained.keras", b"network")
+    return airflow.rest.wait_for_new_run("asked", known, 180)
+
+
+@pytest.fixture(scope="module")
+def unanswered(airflow: AirflowRuntime, run_id: str) -> dict[str, str]:
+    """How the tasks end when nobody answers."""
+    assert airflow.rest.wait_for_run("asked", run_id, 900) == "success"
+    return airflow.rest.task_states("asked", run_id)
+
+
+def test_silence_keeps_the_champion(airflow: AirflowRuntime, store: ModelStore, unanswered: dict[str, str]) -> None:
+    assert unanswered == dict.fromkeys((*STEPS, "approve"), "success") | {"publish": "skipped"}
+    assert airflow.rest.asset_events(f"{store.line}-asked") == []
+
+
+def test_an_approved_version_is_published(
+    airflow: AirflowRuntime, store: ModelStore, run_id: str, unanswered: dict[str, str]
+) -> None:
+    from airflow_rest import wait_until
+
+    rest = airflow.rest
+    rest.clear("asked", run_id, ["approve", "publish"])
+
+    def question() -> dict[str, Any] | None:
+        found = rest.question("asked", run_id, "approve")
+        return found if found is not None and not found["response_received"] else None
+
+    asked = wait_until(question, 300, "the question")
+    assert asked["defaults"] == ["Reject"]
+    assert "**PASS**" in asked["body"]
+    rest.answer("asked", run_id, "approve", "Approve")
+    assert rest.wait_for_run("asked", run_id, 300) == "success"
+    assert rest.task_states("asked", run_id)["publish"] == "success"
+    (event,) = rest.asset_events(f"{store.line}-asked")
+    assert (event["extra"]["verdict"], event["extra"]["run_id"]) == ("PASS", run_id)
+
+
+def test_one_object_starts_one_run(airflow: AirflowRuntime, run_id: str, unanswered: dict[str, str]) -> None:
+    """The trigger has looked dozens of times since."""
+    assert [run["dag_run_id"] for run in airflow.rest.runs("asked")] == [run_id]
+
+
+def test_lineage_was_sent(airflow: AirflowRuntime, store: ModelStore, unanswered: dict[str, str]) -> None:
+    text = (airflow.home.parent / "lineage.json").read_text()
+    events = [json.loads(line) for line in text.splitlines() if line.strip()]
+    done = [event for event in events if event["eventType"] == "COMPLETE"]
+    (evaluated,) = [event for event in done if event["job"]["name"] == "asked.evaluate"]
+    tags = {tag["key"]: tag["value"] for tag in evaluated["run"]["facets"]["tags"]["tags"]}
+    assert tags["darwin.verdict"] == "PASS"
+    names = {(item["namespace"], item["name"].rpartition("/")[2]) for item in evaluated["outputs"]}
+    assert (f"s3://{store.bucket}", "verdict.json") in names
+    assert {event["job"]["namespace"] for event in events} == {"bank"}
