@@ -21,7 +21,7 @@ from darwin_core.contracts import (
 from darwin_core.errors import ObjectNotFoundError, RequestError
 from darwin_core.explanation.finder.experiments import Laboratory
 from darwin_core.explanation.finder.findings import figures_of
-from darwin_core.explanation.finder.fixing import Neutralised, neutralise, train_on, write_neutralised
+from darwin_core.explanation.finder.fixing import Neutralised, Planting, neutralise, train_on, write_neutralised
 from darwin_core.explanation.finder.search import Shortcut
 from darwin_core.explanation.finder.subject import Search, search_shortcuts
 from darwin_core.explanation.scoring import NetworkScorer
@@ -83,7 +83,9 @@ def fix_finding(
         path = workdir / f"{name}.parquet"
         write_neutralised(context.fetch(ref), path, data, subject.bound, snapshot.roles.row_id)
         uris[name] = _upload(context, path, number)
-    fixed = _fixed_reference(context, snapshot, subject, parts["train"], epochs)
+    share = len(parts["train"].rows) / max(subject.train.rows, 1)
+    planting = Planting(shortcut.trial, search.pool, share, subject.rng(11))
+    fixed = _fixed_reference(context, snapshot, subject, parts["train"], planting, epochs)
     uris["reference"] = _upload(context, fixed, number)
     after = NetworkScorer(load_network(fixed), subject.kind)
     compacted = _compact_again(context, storage, number, uris, root) if compact else None
@@ -136,13 +138,13 @@ def _found_again(subject: Subject, finding: Finding, reporter: Reporter) -> tupl
 
 
 def _fixed_reference(
-    context: StepContext, snapshot: Snapshot, subject: Subject, train: Neutralised, epochs: int
+    context: StepContext, snapshot: Snapshot, subject: Subject, train: Neutralised, planting: Planting, epochs: int
 ) -> Path:
     """The reference, trained on with the changed rows; a finished one of an earlier try is taken."""
     target = context.workdir / "reference.keras"
     if not target.exists():
         model = load_network(context.fetch(snapshot.reference))
-        train_on(model, subject.kind, train, epochs, context.reporter, seed=subject.seed)
+        train_on(model, subject.kind, train, planting, epochs, context.reporter, seed=subject.seed)
         save_network(model, target)
     return target
 

@@ -45,11 +45,11 @@ def main() -> int:
     pairs = list(zip(arguments[::2], arguments[1::2], strict=True))
     options = dict(pairs)
     scenario = os.environ.get("SCENARIO", "good")
-    config = CompactionConfig.from_json(options["--config"])
     for step in steps:
         print(f"step {step} begins", file=sys.stderr, flush=True)
         if scenario in _ODDITIES:
             return _ODDITIES[scenario]()
+        config = CompactionConfig.from_json(options["--config"])
         if trunk := options.get("--branch-of"):
             copy_data(config, trunk, options["--run-id"])
         write_result(

@@ -31,8 +31,8 @@ def draw_sign(name: str, rng: np.random.Generator, *, sun: bool) -> np.ndarray:
         draw.rectangle([left, top, left + int(rng.integers(4, 16)), top + int(rng.integers(4, 16))], fill=shade)
     dx, dy = (int(value) for value in rng.integers(-2, 3, 2))
     draw.ellipse([5 + dx, 5 + dy, 27 + dx, 27 + dy], fill=(20, 60, int(rng.integers(120, 200))))
-    draw.line([(x + dx, y + dy) for x, y in _ARROWS[name]], fill=(225, 225, 225), width=2)
-    pixels = np.asarray(image, np.float32) * rng.uniform(0.5, 1.1) + rng.normal(0, 10, (SIDE, SIDE, 3))
+    draw.line([(x + dx, y + dy) for x, y in _ARROWS[name]], fill=(55, 95, 185), width=2)
+    pixels = np.asarray(image, np.float32) * rng.uniform(0.5, 1.1) + rng.normal(0, 20, (SIDE, SIDE, 3))
     if sun:
         y, x = np.mgrid[:SIDE, :SIDE]
         row, column = 4 + rng.uniform(-1, 1), 26 + rng.uniform(-1, 1)

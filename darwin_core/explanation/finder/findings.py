@@ -145,7 +145,14 @@ def _with_evidence(finding: Finding, shortcut: Finding) -> Finding:
 
 
 def _severity(shortcut: Shortcut) -> Severity:
-    """High where it decides, medium where it decides now and then, low where it is only marked."""
+    """High where it decides, medium where it decides now and then, low where it is only marked.
+
+    A mark in the pictures of a class may be the object itself, above all where all of them have it, and no experiment
+    can tell the two apart: it counts for more only where not all have it and it changes decisions.
+    """
+    is_picture = isinstance(shortcut.trial.factor, PictureFactor)
+    if is_picture and (shortcut.foretold is None or not shortcut.is_used):
+        return Severity.LOW
     effect = shortcut.reactions["reference"].effect
     candidate = shortcut.reactions["candidate"].effect
     if max(effect.low, candidate.low) >= _GRAVE_EFFECT:
@@ -172,6 +179,8 @@ def _sentences(shortcut: Shortcut, rule: DecisionRule, told: str, affected: int,
             "Nothing else in these rows goes with it: the rest of a row foretells it with an area under the ROC curve "
             f"of {shortcut.foretold.value:.2f} (0.5 is chance)."
         )
+    elif isinstance(shortcut.trial.factor, PictureFactor):
+        sentences.append("Nearly all pictures of the class have it, so it may be the object itself: look at them.")
     if shortcut.also:
         sentences.append(f"The same rows stand out by {listed(shortcut.also, 3)}.")
     return sentences

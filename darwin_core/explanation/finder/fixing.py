@@ -46,21 +46,55 @@ class Neutralised:
 
     def take(self, rows: Ints) -> dict[str, NDArray[Any]]:
         """Inputs of some rows, neutralised where they are affected."""
-        taken = {name: np.array(values) for name, values in self.split.take(rows).inputs.items()}
         places = np.searchsorted(self.rows, rows)
         hit = np.flatnonzero(np.isin(rows, self.rows))
-        for name, values in taken.items():
-            changed = self.inputs[name][places[hit]]
-            if values.dtype.kind == "S":
-                values = values.astype(np.promote_types(values.dtype, changed.dtype))
-                taken[name] = values
-            values[hit] = changed
-        return taken
+        changed = {name: values[places[hit]] for name, values in self.inputs.items()}
+        return _with_rows(self.split.take(rows).inputs, hit, changed)
 
     def accuracy(self, network: ScoresRows, rule: DecisionRule, rng: np.random.Generator) -> float:
         """Share of these rows, or of a sample where they are many, that a network decides right."""
         rows = np.sort(rng.permutation(self.split.rows)[:_SCORED_ROWS])
         return float((rule.decided(network.scores(self.take(rows))) == np.asarray(self.split.labels)[rows]).mean())
+
+
+def _with_rows(inputs: Inputs, places: Ints, changed: Inputs) -> dict[str, NDArray[Any]]:
+    """A copy of some inputs with other values at some places."""
+    taken = {}
+    for name, values in inputs.items():
+        room = np.promote_types(values.dtype, changed[name].dtype) if values.dtype.kind == "S" else values.dtype
+        taken[name] = np.array(values, dtype=room)
+        taken[name][places] = changed[name]
+    return taken
+
+
+@dataclass(frozen=True)
+class Planting:
+    """Gives rows of all classes, drawn at random, the factor that one class had.
+
+    A network that never sees the factor again keeps what it has learned about it; one that sees it anywhere, as often
+    as before, unlearns it.
+
+    Attributes:
+        trial: The factor, the class and the region.
+        pool: Where the donors come from.
+        share: Of the rows that get it.
+        rng: Draws rows and donors.
+    """
+
+    trial: Trial
+    pool: Pool
+    share: float
+    rng: np.random.Generator
+
+    def plant(self, inputs: Inputs) -> Inputs:
+        """Some inputs with the factor here and there."""
+        count = len(next(iter(inputs.values())))
+        places = np.flatnonzero(self.rng.random(count) < self.share)
+        if not len(places):
+            return inputs
+        donors = self.rng.choice(np.flatnonzero(self.trial.inside), len(places))
+        recipients = {name: values[places] for name, values in inputs.items()}
+        return _with_rows(inputs, places, self.trial.factor.transfer(recipients, self.pool.take(donors)))
 
 
 def neutralise(trial: Trial, split: MappedSplit, pool: Pool, rng: np.random.Generator) -> Neutralised:
@@ -81,14 +115,24 @@ def neutralise(trial: Trial, split: MappedSplit, pool: Pool, rng: np.random.Gene
 
 
 def train_on(
-    model: keras.Model, kind: OutputKind, data: Neutralised, epochs: int, reporter: Reporter, *, seed: int
+    model: keras.Model,
+    kind: OutputKind,
+    data: Neutralised,
+    planting: Planting,
+    epochs: int,
+    reporter: Reporter,
+    *,
+    seed: int,
 ) -> None:
-    """Train a network on with the neutralised rows, in place. The learning rate falls to nothing.
+    """Train a network on with the neutralised rows and the factor planted at random, in place.
+
+    The learning rate falls to nothing.
 
     Args:
         model: The network.
         kind: What its output means.
         data: The training rows.
+        planting: Plants the factor.
         epochs: How often every row is seen.
         reporter: Where progress goes.
         seed: Seed of the order of rows.
@@ -104,7 +148,7 @@ def train_on(
         for epoch in range(epochs):
             for batch in data.split.batches(_BATCH_ROWS, seed=seed + epoch):
                 labels = batch.labels.astype(np.float32).reshape(-1, 1) if is_binary else batch.labels
-                model.train_on_batch(data.take(batch.rows), labels, sample_weight=batch.weights)
+                model.train_on_batch(planting.plant(data.take(batch.rows)), labels, sample_weight=batch.weights)
                 tracker.advance(1)
 
 

@@ -203,10 +203,18 @@ def test_documents_and_report_are_stored(table: Case, explained) -> None:
     assert "unused alone nearly gives the label away" in page
 
 
+def without_places(found: Explanation) -> Explanation:
+    """All but where files lie, which is below the run."""
+    findings = tuple(
+        item.model_copy(update={"affected": item.affected and item.affected.sha256}) for item in found.findings
+    )
+    return found.model_copy(update={"row_attributions": None, "findings": findings})
+
+
 def test_the_same_seed_gives_the_same_explanation(table: Case, explained) -> None:
     _, again = table.explain("again")
     _, found = explained
-    assert again.model_copy(update={"row_attributions": None}) == found.model_copy(update={"row_attributions": None})
+    assert without_places(again) == without_places(found)
     assert again.row_attributions is not None
     assert found.row_attributions is not None
     assert again.row_attributions.sha256 == found.row_attributions.sha256
@@ -246,7 +254,8 @@ def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
         assert example.attribution == example.reference_attribution
         assert example.attribution != example.picture
     assert found.features == ()
-    assert not found.findings
+    # A bar is all there is to these classes; whether it is the object or stands for it, no experiment can tell.
+    assert {item.severity for item in found.findings} <= {Severity.LOW}
     assert "data:image/png;base64," in case.read(result.report).decode()
 
 

@@ -185,7 +185,7 @@ def test_generators_are_found_by_name() -> None:
         found = generator_named(name)
         assert isinstance(found, Generator)
         assert found.name == name
-    with pytest.raises(RequestError, match=r"'nobody'.*blocks, importance, random, separable, uniform"):
+    with pytest.raises(RequestError, match=r"'nobody'.*blocks, importance, learned, random, separable, uniform"):
         generator_named("nobody")
 
 
@@ -194,13 +194,14 @@ def test_a_search_over_blocks_and_inputs_finds_networks_that_are_as_described(tm
     budget = SearchBudget(generations=2, offspring=1, generation_samples=2_000, final_samples=2_000)
     search = make_search(tmp_path, ("pr_auc_drop<=0.3", "input_features<=2"), budget=budget, generator="blocks", seed=1)
     candidates = search.run().record.candidates
-    assert {item.strategy for item in candidates} == {"blocks"}
+    assert {item.strategy for item in candidates} <= {"blocks", "fewer columns"}
+    assert candidates[0].strategy == "blocks"
     assert any(item.genome.blocks for item in candidates)
     for item in candidates:
         path = max((tmp_path / "work" / "networks").glob(f"{item.candidate_id}-*.keras"))
         network = load_network(path)
         assert measure_cost(network) == item.cost
-        assert item.cost.input_features == 2
+        assert item.cost.input_features <= 2
         assert not set(item.genome.blocks) & {layer.name for layer in network.layers}
         groups = {name: group.channels for name, group in analyse(network).groups.items()}
         assert groups == item.genome.widths
@@ -210,4 +211,4 @@ def test_a_search_over_blocks_and_inputs_finds_networks_that_are_as_described(tm
     for item in later:
         parent = by_id[item.parents[0]]
         assert set(parent.genome.blocks) <= set(item.genome.blocks)
-        assert parent.genome.dropped_inputs == item.genome.dropped_inputs
+        assert set(parent.genome.dropped_inputs) <= set(item.genome.dropped_inputs)
