@@ -134,6 +134,9 @@ def compact(
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
     seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    fewer_columns: Annotated[
+        bool, typer.Option("--fewer-columns", help="Spend quality, within the requirements, on reading fewer columns.")
+    ] = False,
     control: Annotated[
         bool, typer.Option(help="Train a uniformly narrowed network of the same size beside the chosen one.")
     ] = True,
@@ -203,7 +206,13 @@ def compact(
             storage=storage,
             split=SplitConfig(seed=seed),
             requirements=tuple(Requirement.parse(text) for text in require or ()),
-            budget=SearchBudget(generations=generations, offspring=offspring, seconds=seconds, control=control),
+            budget=SearchBudget(
+                generations=generations,
+                offspring=offspring,
+                seconds=seconds,
+                fewer_columns=fewer_columns,
+                control=control,
+            ),
             generator=generator,
             gate=_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,

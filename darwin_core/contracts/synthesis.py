@@ -24,6 +24,9 @@ class SearchBudget(Contract):
     final_samples: int | None = Field(default=None, ge=1, description="training rows of the long finish; None: by data")
     seconds: float | None = Field(default=None, gt=0)
     resource_factor: float = Field(default=0.45, gt=0.0, lt=1.0, description="cost of a generation over its parents'")
+    fewer_columns: bool = Field(
+        default=False, description="whether quality may be spent, within the requirements, on reading fewer columns"
+    )
     control: bool = Field(
         default=True, description="whether a uniformly narrowed network of the chosen one's size is trained beside it"
     )

@@ -24,7 +24,8 @@ _CLOSED = 0.88
 class Thinning:
     """Bisects the number of columns, each trial a generation of one offspring.
 
-    A search of a single generation is one shot: nothing is thinned there.
+    Only where the budget asks for it: what is left of the room for noise is spent on columns. A search of a single
+    generation is one shot: nothing is thinned there.
 
     Args:
         breeder: Makes a network with fewer columns.
@@ -46,7 +47,7 @@ class Thinning:
             pace: Advances by rows.
         """
         found, too_few = list(candidates), 0
-        trials = _TRIALS if self._budget.generations > 1 else 0
+        trials = _TRIALS if self._budget.fewer_columns and self._budget.generations > 1 else 0
         for left in range(trials, 0, -1):
             promising = [item for item in found if item.promising]
             if not promising:

@@ -91,7 +91,7 @@ def test_spare_columns_are_those_that_the_required_quality_does_not_need(
 
 
 def test_a_search_leaves_out_what_carries_nothing_and_tries_to_do_with_less(tmp_path: Path) -> None:
-    budget = SearchBudget(generations=2, offspring=1, generation_samples=4_000, final_samples=4_000)
+    budget = SearchBudget(fewer_columns=True, generations=2, offspring=1, generation_samples=4_000, final_samples=4_000)
     found = make_search(tmp_path, ("pr_auc_drop<=0.03",), budget=budget).run()
     record = found.record
     assert record.feasible
