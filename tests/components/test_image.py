@@ -51,7 +51,7 @@ class TestImage:
 
     def run(self, *command: str, options: tuple[str, ...] = ()) -> str:
         full = ["podman", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:mode=1777", *options]
-        done = subprocess.run([*full, IMAGE, *command], capture_output=True, text=True, timeout=300)
+        done = subprocess.run([*full, IMAGE, *command], capture_output=True, text=True, timeout=1500)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -131,7 +131,7 @@ def raised_networks(journal: Path) -> dict[str, float]:
 
 def wait_for_networks(folder: Path, count: int) -> Path:
     """The journal of the search that works below ``folder``, once it has raised so many networks."""
-    end = time.monotonic() + 240
+    end = time.monotonic() + 900
     while time.monotonic() < end:
         for path in folder.rglob("journal.jsonl"):
             if len(raised_networks(path)) >= count:
