@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -53,26 +53,3 @@ def test_lineage_was_sent(airflow: AirflowRuntime, store: ModelStore, unanswered
 def test_one_object_starts_one_run(airflow: AirflowRuntime, run_id: str, unanswered: dict[str, str]) -> None:
     """The trigger has looked dozens of times since."""
     assert [run["dag_run_id"] for run in airflow.rest.runs("asked")] == [run_id]
-
-
-def test_an_approved_version_is_published(
-    airflow: AirflowRuntime, store: ModelStore, run_id: str, unanswered: dict[str, str]
-) -> None:
-    from airflow_rest import wait_until
-
-    rest = airflow.rest
-    store.write("-asked/retrained.keras", b"the next network")
-    following = rest.wait_for_new_run("asked", {run_id}, 180)
-
-    def question() -> dict[str, Any] | None:
-        found = rest.question("asked", following, "approve")
-        return found if found is not None and not found["response_received"] else None
-
-    asked = wait_until(question, 300, "the question")
-    assert asked["defaults"] == ["Reject"]
-    assert "**PASS**" in asked["body"]
-    rest.answer("asked", following, "approve", "Approve")
-    assert rest.wait_for_run("asked", following, 300) == "success"
-    assert rest.task_states("asked", following)["publish"] == "success"
-    (event,) = rest.asset_events(f"{store.line}-asked")
-    assert (event["extra"]["verdict"], event["extra"]["run_id"]) == ("PASS", following)
