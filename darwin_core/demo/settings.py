@@ -17,8 +17,8 @@ from darwin_core.contracts.synthesis import SearchBudget
 from darwin_core.demo.data import LABEL, ROW_ID
 
 REQUIREMENTS = ("parameters<=20000",)
-"""A twentieth of the reference's size. The search adds its usual half a point of quality, on the validation rows; on the
-hold-out the margins of the gate below decide, because a requirement on quality would be held against its bounds there."""
+"""A twentieth of the reference's size. The search adds its usual half a point of quality on validation rows. On the
+hold-out the gate's margins decide: a requirement on quality would be held against its bounds there."""
 
 SLICES = (SliceSpec(column="SEX"), SliceSpec(column="EDUCATION"), SliceSpec(column="AGE", edges=(30, 45, 60)))
 
