@@ -30,7 +30,7 @@ CREDIT_RISK = {
         "row_id": "ID",
         "slices": ["SEX", "EDUCATION", "AGE:30,45,60"],
     },
-    "requirements": ["parameters<=20000", "pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005"],
+    "requirements": ["parameters<=20000"],
     # What 7,500 test rows can prove; with a million rows, leave the gate out and keep its defaults.
     "gate": {
         "pr_auc_margin": 0.02,
