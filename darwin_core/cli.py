@@ -10,15 +10,12 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from darwin_core import __version__, contracts
@@ -34,6 +31,7 @@ from darwin_core.cli_options import (
     load_quietly,
     storage_options,
 )
+from darwin_core.cli_requests import option_errors, parse_config, read_gate, read_request
 from darwin_core.cli_runs import absolute, check_picking, parse_run
 from darwin_core.cli_tables import (
     print_fix,
@@ -41,23 +39,19 @@ from darwin_core.cli_tables import (
     print_summary,
 )
 from darwin_core.contracts import (
-    STEPS,
     CompactionConfig,
     CompactionSummary,
     DataRoles,
     ExportFormat,
-    GateConfig,
     Pick,
     Requirement,
     SearchBudget,
     SliceSpec,
     SplitConfig,
     StepName,
-    StepRequest,
     StorageOptions,
-    request_for,
 )
-from darwin_core.contracts.base import Contract, explain_validation
+from darwin_core.contracts.base import Contract
 from darwin_core.contracts.data import DataSource
 from darwin_core.errors import DarwinError, MissingExtraError, RequestError
 from darwin_core.progress import default_reporter
@@ -178,14 +172,14 @@ def compact(
         from darwin_core.steps.stored_runs import picking_config
 
         line, origin = parse_run(from_run, output)
-        with _option_errors():
+        with option_errors():
             point = Pick(run_id=origin, candidate_id=pick)
         config = picking_config(line, point, storage)
         config = config.model_copy(update={"exports": tuple(export)}) if export else config
         _run(config, run_id or f"{origin[:100]}-{pick[:20]}", quiet=quiet, as_json=as_json)
         return
     assert reference is not None and train is not None and label is not None and output is not None
-    with _option_errors():
+    with option_errors():
         config = CompactionConfig(
             line=absolute(output),
             reference=absolute(reference),
@@ -214,7 +208,7 @@ def compact(
                 control=control,
             ),
             generator=generator,
-            gate=_gate(gate, margin, alert_budget),
+            gate=read_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
             actionable=tuple(actionable or ()),
             title=title,
@@ -253,7 +247,7 @@ def run_command(
     as_json: AsJson = False,
 ) -> None:
     """Run all five steps of a configuration, in this process: `darwin compact` from a document."""
-    _run(_config(config), run_id, quiet=quiet, as_json=as_json)
+    _run(parse_config(config), run_id, quiet=quiet, as_json=as_json)
 
 
 @app.command("summary")
@@ -333,7 +327,7 @@ def run_step_command(
     from darwin_core.steps.runner import find_result, run_step
 
     # Before the engine loads: a bad request fails at once.
-    step_request = _step_request(step, request, config, run_id, branch_of, choose_from or [])
+    step_request = read_request(step, request, config, run_id, branch_of, choose_from or [])
     outcome = find_result(step, step_request)
     if outcome is None:
         load_quietly("tensorflow")
@@ -408,64 +402,6 @@ def _conclude(summary: CompactionSummary, storage: StorageOptions, *, as_json: b
         from darwin_core.steps.stored_runs import read_front
 
         print_front(read_front(summary.line, summary.run_id, storage), as_json=False)
-
-
-@contextmanager
-def _option_errors() -> Iterator[None]:
-    """Options that do not fit the contracts become one sentence."""
-    try:
-        yield
-    except ValidationError as error:
-        raise RequestError(f"An option has a value that is not allowed: {explain_validation(error)}.") from None
-
-
-def _gate(gate: str | None, margin: float | None, alert_budget: float) -> GateConfig:
-    given = {} if gate is None else GateConfig.from_json(_text(gate), origin="--gate").model_dump(exclude_unset=True)
-    margins = {} if margin is None else dict.fromkeys(("accuracy_margin", "pr_auc_margin", "recall_margin"), margin)
-    return GateConfig.model_validate({"alert_budget": alert_budget} | margins | given)
-
-
-def _text(document: str) -> str | bytes:
-    """A JSON document given as such, or by its URI."""
-    if document.lstrip().startswith("{"):
-        return document
-    from darwin_core.storage import open_store
-
-    return open_store(document).read(document).data
-
-
-def _step_request(
-    step: StepName,
-    request: str | None,
-    config: str | None,
-    run_id: str | None,
-    branch_of: str | None,
-    choose_from: list[str],
-) -> StepRequest:
-    if (branch_of or choose_from) and (step is not StepName.SYNTHESIZE or config is None):
-        raise RequestError("--branch-of and --choose-from are for synthesize with --config.")
-    if request is not None and config is None:
-        return STEPS[step][0].from_json(_text(request), origin=request)
-    if config is None or request is not None or run_id is None:
-        raise RequestError("Expected either --request, or --config together with --run-id.")
-    parsed = _config(config)
-    from darwin_core.steps.runner import stored_results
-    from darwin_core.steps.stored_runs import store_config
-
-    if step is StepName.SYNTHESIZE:
-        store_config(parsed, run_id)
-    if branch_of is None and not choose_from:
-        return request_for(step, parsed, run_id, stored_results(parsed, run_id))
-    from darwin_core.steps.branches import begin_branch, find_rivals
-
-    if branch_of is not None:
-        return request_for(step, parsed, run_id, begin_branch(parsed, run_id, branch_of))
-    chosen = request_for(step, parsed, run_id, stored_results(parsed, run_id))
-    return chosen.model_copy(update={"rivals": find_rivals(parsed, run_id, choose_from)})
-
-
-def _config(given: str) -> CompactionConfig:
-    return CompactionConfig.from_json(_text(given), origin="--config" if given.lstrip()[:1] == "{" else given)
 
 
 def _stop(signum: int, _frame: FrameType | None) -> NoReturn:

@@ -1,7 +1,7 @@
 """Kubeflow Pipelines components: one per compaction step, in two forms with the same inputs and outputs.
 
 ``fetch_data``, ``synthesize``, ``evaluate``, ``explain`` and ``publish`` run on Darwin's image. Their twins, together
-in ``SUBPROCESSES``, run in the environment they are called from, for ``kfp.local.SubprocessRunner``. Neither form holds
+in ``SUBPROCESSES``, run in the environment they are called from, for ``subprocess_runner()``. Neither form holds
 logic: both call the command line of the engine in a child process (``darwin_components.launcher``).
 
 Public names are imported on first use: the launcher runs where kfp is not installed.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from darwin_components.image import IMAGE as IMAGE
     from darwin_components.local_docker import docker_runner as docker_runner
+    from darwin_components.local_loops import subprocess_runner as subprocess_runner
     from darwin_components.sets import CONTAINERS as CONTAINERS
     from darwin_components.sets import SUBPROCESSES as SUBPROCESSES
     from darwin_components.sets import ComponentSet as ComponentSet
@@ -39,6 +40,7 @@ _HOMES = {
     "publish": "darwin_components.steps.publish",
     "choose": "darwin_components.steps.choose",
     "search": "darwin_components.steps.search",
+    "subprocess_runner": "darwin_components.local_loops",
     "summarize": "darwin_components.steps.summarize",
     "synthesize": "darwin_components.steps.synthesize",
 }
@@ -55,6 +57,7 @@ __all__ = [
     "fetch_data",
     "publish",
     "search",
+    "subprocess_runner",
     "summarize",
     "synthesize",
 ]

@@ -14,12 +14,14 @@ import docker
 from kfp import local
 from kfp.local import docker_task_handler
 
+from darwin_components.local_loops import mend_loops
+
 _GRACE_SECONDS = 60
 """For a step to stop and leave its work resumable when the run is interrupted."""
 
 
 def docker_runner(**container_run_args: Any) -> local.DockerRunner:
-    """A runner for ``kfp.local.init``; from now on every DockerRunner of this process tells failures.
+    """A runner for ``kfp.local.init``; from now on, DockerRunners of this process tell failures and loops are mended.
 
     Args:
         container_run_args: Arguments of the Docker SDK's ``containers.run``, e.g. ``network_mode`` or ``environment``.
@@ -28,6 +30,7 @@ def docker_runner(**container_run_args: Any) -> local.DockerRunner:
         ``local.init(docker_runner(network_mode="none"), pipeline_root="local_outputs")``
     """
     docker_task_handler.run_docker_container = run_container
+    mend_loops()
     return local.DockerRunner(**container_run_args)
 
 

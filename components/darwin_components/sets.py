@@ -42,4 +42,4 @@ SUBPROCESSES = ComponentSet(
     choose_in_subprocess,
     summarize_in_subprocess,
 )
-"""In the calling environment, which must hold engine and kfp: for ``kfp.local.SubprocessRunner(use_venv=False)``."""
+"""In the calling environment, which must hold engine and kfp: for ``darwin_components.subprocess_runner()``."""

@@ -67,6 +67,7 @@ class FindingKind(StrEnum):
     DUPLICATE_COLUMN = "duplicate_column"
     SHORTCUT = "shortcut"
     LABEL_ERROR = "label_error"
+    WEAKENED_GROUP = "weakened_group"
 
 
 class Severity(StrEnum):
@@ -140,7 +141,7 @@ class Finding(Contract):
     suggestion: str = Field(description="what to do, as a sentence")
     factor: str | None = Field(default=None, description="what stands for the class, for shortcuts")
     classes: tuple[str, ...] = Field(default=(), description="label values concerned")
-    affected: ArtifactRef | None = Field(default=None, description="Parquet: row_id of every affected training row")
+    affected: ArtifactRef | None = Field(default=None, description="Parquet: row_id of every affected row")
     examples: tuple[FindingExample, ...] = ()
     amplification: Amplification | None = None
     fix: SuggestedFix | None = None

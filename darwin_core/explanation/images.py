@@ -19,7 +19,7 @@ from darwin_core.explanation.judging.impact import Judge
 from darwin_core.explanation.judging.removal import by_blur
 from darwin_core.explanation.log_odds import LogOdds
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
-from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, score_rows
+from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule
 from darwin_core.progress import Reporter
 
 MAX_PICTURES = 12
@@ -44,17 +44,19 @@ class PictureExplanation:
     falls: Floats
 
 
-def explain_pictures(subject: Subject, reporter: Reporter, *, most: int = MAX_PICTURES) -> PictureExplanation:
+def explain_pictures(
+    subject: Subject, scored: ScoredRows, reporter: Reporter, *, most: int = MAX_PICTURES
+) -> PictureExplanation:
     """Attribute the predictions for a few telling validation pictures to their pixels, for both networks.
 
     Both networks are asked about the class that the candidate predicts, so that their maps can be compared.
 
     Args:
         subject: Networks and data.
+        scored: Validation pictures with both networks' scores.
         reporter: Where progress goes.
         most: Number of pictures at most.
     """
-    scored = score_rows(subject, reporter)
     rule = decision_rule(subject, scored.candidate)
     telling = _choose(rule, scored, most)
     drawn = subject.rng(6).permutation(len(scored.rows))[:COMPARED_PICTURES]

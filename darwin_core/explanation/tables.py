@@ -23,7 +23,7 @@ from darwin_core.explanation.examples import telling_rows
 from darwin_core.explanation.judging.rows import RowJudge
 from darwin_core.explanation.ranking import TOP, feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
-from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, has_score, score_rows
+from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule, has_score
 from darwin_core.progress import Reporter
 
 BACKGROUND_ROWS = 64
@@ -62,18 +62,18 @@ class TableExplanation:
     examples: tuple[RowExplanation, ...]
 
 
-def explain_table(subject: Subject, rows: int, reporter: Reporter) -> TableExplanation:
+def explain_table(subject: Subject, scored: ScoredRows, rows: int, reporter: Reporter) -> TableExplanation:
     """Attribute scores of validation rows to raw columns, for both networks.
 
     The same rows, background rows and target classes serve both networks, so that differences are theirs.
 
     Args:
         subject: Networks and data.
+        scored: Validation rows with both networks' scores.
         rows: Rows to attribute, drawn at random; fewer where the table is so wide that it would take too long.
         reporter: Where progress goes.
     """
     features = FeatureMap.of(subject.bound)
-    scored = score_rows(subject, reporter)
     rule = decision_rule(subject, scored.candidate)
     both = _Comparison(subject, features, scored, rule, min(rows, len(scored.rows)))
     drawn = np.sort(subject.rng(2).permutation(len(scored.rows))[: both.rows])

@@ -33,8 +33,10 @@ from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
 from darwin_core.explanation.finder.subject import look_for_shortcuts
 from darwin_core.explanation.images import explain_pictures
 from darwin_core.explanation.scoring import NetworkScorer
-from darwin_core.explanation.subject import Subject
+from darwin_core.explanation.subject import Subject, score_rows
 from darwin_core.explanation.tables import explain_table, write_attributions
+from darwin_core.explanation.weakened import NAME as WEAKENED
+from darwin_core.explanation.weakened import look_for_weakened
 from darwin_core.networks import load_network, network_inputs, output_kind
 from darwin_core.reporting import render_report
 from darwin_core.steps.context import StepContext
@@ -57,7 +59,8 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     verdict = context.read_document(request.verdict_document, VerdictDocument)
     behaviour = _behaviour(request, context, snapshot, verdict)
     checked, checks = _check_data(request, context, snapshot, behaviour)
-    findings, checks = merged(_stored_shortcuts(context, behaviour.findings), checked), (*checks, SHORTCUTS)
+    findings = merged(_stored_flaws(context, behaviour.findings), checked)
+    checks = (*checks, SHORTCUTS, WEAKENED)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
@@ -89,7 +92,7 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
 def _behaviour(
     request: ExplainRequest, context: StepContext, snapshot: Snapshot, verdict: VerdictDocument
 ) -> Explanation:
-    """The explanation with the shortcuts that the networks take, and no other finding.
+    """The explanation, with the findings that the networks' behaviour shows and no other.
 
     Computed once: a step that was killed later finds it in its work folder.
     """
@@ -97,8 +100,9 @@ def _behaviour(
     if done.exists():
         return Explanation.from_json(done.read_bytes(), origin=str(done))
     subject = load_subject(request, context, snapshot, verdict)
+    scored = score_rows(subject, context.reporter)
     if subject.is_pictures:
-        pictures = explain_pictures(subject, context.reporter)
+        pictures = explain_pictures(subject, scored, context.reporter)
         found = Explanation(
             method=pictures.method,
             rows=len(pictures.examples),
@@ -107,7 +111,7 @@ def _behaviour(
             image_examples=pictures.examples,
         )
     else:
-        table = explain_table(subject, request.rows, context.reporter)
+        table = explain_table(subject, scored, request.rows, context.reporter)
         write_attributions(table, context.workdir / _ATTRIBUTIONS)
         found = Explanation(
             method=table.method,
@@ -117,9 +121,9 @@ def _behaviour(
             checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
-    shortcuts = look_for_shortcuts(subject, context.reporter)
-    write_affected(shortcuts, context.workdir)
-    found = found.model_copy(update={"findings": tuple(shortcut.finding for shortcut in shortcuts)})
+    flaws = (*look_for_shortcuts(subject, context.reporter), *look_for_weakened(subject, scored))
+    write_affected(flaws, context.workdir)
+    found = found.model_copy(update={"findings": tuple(flaw.finding for flaw in flaws)})
     partial = done.with_suffix(".part")
     partial.write_text(found.to_json(), encoding="utf-8")
     partial.replace(done)
@@ -180,8 +184,8 @@ def _check_data(
     return with_network_use(findings, behaviour.features), checks
 
 
-def _stored_shortcuts(context: StepContext, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """The shortcuts with their affected rows in the store."""
+def _stored_flaws(context: StepContext, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What the networks' behaviour showed, with the affected rows in the store."""
     stored = []
     for index, finding in enumerate(findings):
         path = context.workdir / affected_file(index)

@@ -128,7 +128,12 @@ class AirflowRest:
 
     def wait_for_run(self, dag_id: str, run_id: str, seconds: float) -> str:
         """Wait until a run has ended; its state."""
-        return wait_until(lambda: _finished(self.get(f"dags/{dag_id}/dagRuns/{run_id}")), seconds, f"{dag_id} {run_id}")
+        return wait_until(lambda: self.run_state(dag_id, run_id), seconds, f"{dag_id} {run_id}")
+
+    def run_state(self, dag_id: str, run_id: str) -> str | None:
+        """How a run ended; None while it goes on."""
+        state = self.get(f"dags/{dag_id}/dagRuns/{run_id}")["state"]
+        return state if state in FINISHED else None
 
     def wait_for_new_run(self, dag_id: str, known: set[str], seconds: float) -> str:
         """Wait until a run appears that is not among ``known``; its id."""
@@ -146,7 +151,3 @@ def wait_until(look: Any, seconds: float, what: str, *, every: float = 0.5) -> A
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
         time.sleep(every)
     return answer
-
-
-def _finished(run: dict[str, Any]) -> str | None:
-    return run["state"] if run["state"] in FINISHED else None

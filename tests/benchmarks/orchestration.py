@@ -23,7 +23,7 @@ from typing import Any
 
 from kfp import local
 
-from darwin_components import CONTAINERS, SUBPROCESSES, docker_runner
+from darwin_components import CONTAINERS, SUBPROCESSES, docker_runner, subprocess_runner
 from darwin_core.contracts import STEPS, SearchBudget
 from darwin_core.demo.settings import demo_config
 from darwin_pipelines.kubeflow_pipelines import declare_train_and_compact_pipeline
@@ -39,7 +39,7 @@ def measure(runner: str, root: Path) -> dict[str, Any]:
             docker_runner(network_mode="none", read_only=True, tmpfs={"/tmp": "mode=1777"}), pipeline_root=str(root)
         )
     else:
-        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
+        local.init(subprocess_runner(), pipeline_root=str(root))
     budget = SearchBudget(generations=1, offspring=1, generation_samples=40_000, final_samples=80_000)
     config = demo_config(root / "line", reference="-", train="-", validation="-", test="-", budget=budget)
     pipeline = declare_train_and_compact_pipeline(CONTAINERS if runner == "containers" else SUBPROCESSES)

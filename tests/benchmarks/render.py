@@ -1,5 +1,7 @@
 """Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds; memory from `memory.py`.
 
+What a reader must know beside the figures is in `RESULTS_NOTES.md` and goes in as it is.
+
 python tests/benchmarks/render.py results.json [memory.json] > tests/benchmarks/RESULTS.md
 """
 
@@ -20,6 +22,7 @@ brackets. Quality is measured on a sealed test set that a run's search never see
 Differences are candidate minus reference in points; the bound is one-sided, 95 %, paired. Seconds are wall time on a
 shared machine and say little by themselves.
 """
+NOTES = Path(__file__).with_name("RESULTS_NOTES.md")
 
 
 def span(values: list[float], form: str) -> str:
@@ -83,6 +86,7 @@ def main() -> None:
     for row in json.loads(Path(sys.argv[1]).read_text()):
         by_case[row["case"]].append(row)
     print(HEAD)
+    print(NOTES.read_text())
     print("## Cost\n\n| case | runs | parameters | MACs | p50 ms, batch 1 | input columns |\n|---|---|---|---|---|---|")
     for name, rows in by_case.items():
         print(cost_line(name, rows))
@@ -95,17 +99,25 @@ def main() -> None:
     for name, rows in by_case.items():
         print("\n".join([*control_lines(name, rows), *own_lines(name, rows)]))
     print(
-        "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | command of the first seed |\n|---|---|---|---|---|"
+        "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | synthesis over training | command of the first seed |\n|---|---|---|---|---|---|"
     )
     for name, rows in by_case.items():
         seeds = ", ".join(str(row["seed"]) for row in rows)
         commits = ", ".join(sorted({row["commit"] for row in rows}))
         seconds = span([sum(row["summary"]["seconds"].values()) for row in rows], "{:.0f}")
         command = rows[0]["command"].replace(str(Path.home()), "~")
-        print(f"| {name} | {seeds} | {commits} | {seconds} | `{_short(command)}` |")
+        print(f"| {name} | {seeds} | {commits} | {seconds} | {training_share(rows)} | `{_short(command)}` |")
     print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
     if len(sys.argv) > 2:
         print(memory_section(json.loads(Path(sys.argv[2]).read_text())))
+
+
+def training_share(rows: list[dict[str, Any]]) -> str:
+    """Seconds of synthesis over seconds of training the reference, where the benchmark trained it."""
+    shares = [
+        row["summary"]["seconds"]["synthesize"] / row["reference_seconds"] for row in rows if row["reference_seconds"]
+    ]
+    return span(shares, "{:.2f}") if shares else ""
 
 
 def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:

@@ -41,12 +41,12 @@ _MORE = 0.02
 
 
 @dataclass(frozen=True)
-class FoundShortcut:
+class FindingWithRows:
     """A finding with all rows concerned.
 
     Attributes:
         finding: What is reported.
-        row_ids: Every affected training row.
+        row_ids: Every affected row.
     """
 
     finding: Finding
@@ -66,7 +66,7 @@ def affected_rows(trial: Trial, split: MappedSplit) -> Ints:
 
 def as_finding(
     shortcut: Shortcut, pool: Pool, train: MappedSplit, rule: DecisionRule, reference: ScoresRows
-) -> FoundShortcut:
+) -> FindingWithRows:
     """Everything that is reported of a shortcut.
 
     Args:
@@ -104,7 +104,7 @@ def as_finding(
         ),
         fix=_fix(shortcut),
     )
-    return FoundShortcut(finding, ids)
+    return FindingWithRows(finding, ids)
 
 
 def affected_file(index: int) -> str:
@@ -112,25 +112,32 @@ def affected_file(index: int) -> str:
     return f"affected_rows_{index + 1}.parquet"
 
 
-def write_affected(found: Sequence[FoundShortcut], folder: Path) -> None:
+def write_affected(found: Sequence[FindingWithRows], folder: Path) -> None:
     """Write the names of the affected rows, one Parquet file with the column row_id per finding."""
     for index, each in enumerate(found):
         with atomic_file(folder / affected_file(index)) as file:
             pq.write_table(pa.table({"row_id": pa.array(each.row_ids, pa.string())}), file)
 
 
-def merged(shortcuts: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Both kinds of findings; where a column was found to leak anyway, its shortcut adds evidence to that finding."""
+def merged(flaws: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding, ...]:
+    """All findings, the most severe first.
+
+    Args:
+        flaws: What the networks' behaviour shows. A shortcut by a column that was found to leak anyway adds evidence to
+            that finding instead of being one of its own.
+        others: What the data alone show.
+    """
     taken: set[int] = set()
     found = []
     for finding in others:
-        for index, shortcut in enumerate(shortcuts):
+        for index, shortcut in enumerate(flaws):
             same = bool(shortcut.columns) and set(shortcut.columns) <= set(finding.columns)
-            if same and finding.kind is FindingKind.LEAKING_COLUMN and index not in taken:
+            is_evidence = same and shortcut.kind is FindingKind.SHORTCUT
+            if is_evidence and finding.kind is FindingKind.LEAKING_COLUMN and index not in taken:
                 taken.add(index)
                 finding = _with_evidence(finding, shortcut)
         found.append(finding)
-    found += [shortcut for index, shortcut in enumerate(shortcuts) if index not in taken]
+    found += [flaw for index, flaw in enumerate(flaws) if index not in taken]
     return tuple(sorted(found, key=lambda finding: list(Severity)[::-1].index(finding.severity)))
 
 

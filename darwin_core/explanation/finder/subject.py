@@ -9,7 +9,7 @@ from darwin_core.contracts import Task
 from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import FactorSpace
-from darwin_core.explanation.finder.findings import FoundShortcut, as_finding
+from darwin_core.explanation.finder.findings import FindingWithRows, as_finding
 from darwin_core.explanation.finder.pool import Pool, draw_pool
 from darwin_core.explanation.finder.search import Shortcut, find_shortcuts
 from darwin_core.explanation.subject import Subject, decision_rule, has_score
@@ -54,7 +54,7 @@ def search_shortcuts(subject: Subject, reporter: Reporter) -> Search | None:
     return Search(pool, rules, found)
 
 
-def look_for_shortcuts(subject: Subject, reporter: Reporter) -> tuple[FoundShortcut, ...]:
+def look_for_shortcuts(subject: Subject, reporter: Reporter) -> tuple[FindingWithRows, ...]:
     """Everything the finder finds, as it is reported."""
     done = search_shortcuts(subject, reporter)
     if done is None:

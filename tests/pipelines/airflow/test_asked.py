@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 
+READING_SECONDS = 20
 STEPS = ("fetch-data", "synthesize", "evaluate", "explain")
 
 
@@ -53,3 +55,29 @@ def test_lineage_was_sent(airflow: AirflowRuntime, store: ModelStore, unanswered
 def test_one_object_starts_one_run(airflow: AirflowRuntime, run_id: str, unanswered: dict[str, str]) -> None:
     """The trigger has looked dozens of times since."""
     assert [run["dag_run_id"] for run in airflow.rest.runs("asked")] == [run_id]
+
+
+def test_an_approved_version_is_published(
+    airflow: AirflowRuntime, store: ModelStore, run_id: str, unanswered: dict[str, str]
+) -> None:
+    from airflow_rest import wait_until
+
+    rest = airflow.rest
+    store.write("-asked/retrained.keras", b"the next network")
+    following = rest.wait_for_new_run("asked", {run_id}, 180)
+
+    def ended() -> str | None:
+        question = rest.question("asked", following, "approve")
+        if question is not None and not question["response_received"]:
+            assert question["defaults"] == ["Reject"]
+            assert "**PASS**" in question["body"]
+            # People read first. An answer that comes before the scheduler has seen the task wait makes Airflow take
+            # the task for dead, and ask again.
+            time.sleep(READING_SECONDS)
+            rest.answer("asked", following, "approve", "Approve")
+        return rest.run_state("asked", following)
+
+    assert wait_until(ended, 900, "the end of the run") == "success"
+    assert rest.task_states("asked", following)["publish"] == "success"
+    (event,) = rest.asset_events(f"{store.line}-asked")
+    assert (event["extra"]["verdict"], event["extra"]["run_id"]) == ("PASS", following)

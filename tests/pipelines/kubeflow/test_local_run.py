@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.compute as pc
@@ -15,12 +16,14 @@ pytest.importorskip("kfp")
 
 from kfp import dsl, local
 from kfp.dsl import Dataset, Model, Output
+from kfp.local.orchestrator import task_executor
 from kfp.local.subprocess_task_handler import SubprocessTaskHandler
 
-from darwin_components import IMAGE, SUBPROCESSES, fetch_data
-from darwin_core.contracts import HistoryAction, HistoryEntry, Pointer, Snapshot, VerdictDocument
+from darwin_components import IMAGE, SUBPROCESSES, fetch_data, subprocess_runner
+from darwin_core.contracts import HistoryAction, HistoryEntry, Pointer, SearchRecord, Snapshot, VerdictDocument
 from darwin_pipelines.kubeflow_pipelines import (
     compact_after_training,
+    declare_compaction_fan_out_pipeline,
     declare_compaction_pipeline,
 )
 from darwin_pipelines.kubeflow_pipelines.compaction import CompactionOutputs
@@ -90,8 +93,9 @@ def configuration(folder: Path, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DARWIN_WORK_DIR", str(tmp_path / "work"))
+    monkeypatch.setattr(task_executor, "time", SimpleNamespace(sleep=lambda _seconds: None))  # between retries
     root = tmp_path / "root"
-    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(root), raise_on_error=True)
+    local.init(runner=subprocess_runner(), pipeline_root=str(root), raise_on_error=True)
     return root
 
 
@@ -155,6 +159,35 @@ def test_a_rejected_candidate_takes_the_other_branch(runner: Path, tmp_path: Pat
     summary, _ = artifact(runner, "summarize-in-subprocess", "summary")
     assert summary.read_text().startswith("# FAIL")
     assert "The champion stays." in summary.read_text()
+
+
+def test_several_searches_side_by_side(runner: Path, tmp_path: Path) -> None:
+    rows = write_rows(tmp_path / "train.parquet", 1200, seed=1)
+    network = tiny.write_table_network(tmp_path / "reference.keras", rows, epochs=3, units=16)
+    config = configuration(tmp_path, reference=str(network), train=str(rows))
+    branches = [{"name": "widths"}, {"name": "other", "seed": 1, "generator": "separable"}]
+    declare_compaction_fan_out_pipeline(SUBPROCESSES)(config=json.dumps(config), branches=branches)
+    record, about = artifact(runner, "choose-in-subprocess", "search_record")
+    assert about["contract"] == "SearchRecord"
+    found = SearchRecord.from_json(record.read_text())
+    assert [item.run_id.rpartition(".")[2] for item in found.rivals] == ["widths", "other"]
+    assert [item.seed for item in found.rivals] == [0, 1]
+    (best,) = (item for item in found.rivals if item.taken)
+    assert best.performance == max(item.performance or 0.0 for item in found.rivals if item.feasible == best.feasible)
+    candidate, about = artifact(runner, "choose-in-subprocess", "candidate")
+    assert best.run_id in about["store_uri"]
+    assert Path(about["store_uri"].removeprefix("file://")).read_bytes() == candidate.read_bytes()
+    summary, _ = artifact(runner, "summarize-in-subprocess", "summary")
+    assert best.run_id.rpartition(".")[0] in summary.read_text()
+
+
+def test_the_summary_tells_of_a_failure_and_how_to_go_on(runner: Path, tmp_path: Path) -> None:
+    config = {"line": str(tmp_path / "line"), "reference": str(tmp_path / "none.keras"), "train": "none.parquet"}
+    with pytest.raises(RuntimeError, match="FAILURE"):
+        declare_compaction_pipeline(SUBPROCESSES)(config=json.dumps(config | {"roles": {"label": "is_fraud"}}))
+    summary, _ = artifact(runner, "summarize-in-subprocess", "summary")
+    assert "is not done" in summary.read_text()
+    assert "FAILED" in summary.read_text()
 
 
 def test_a_container_component_and_kfp_understand_each_other(
