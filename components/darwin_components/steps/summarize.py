@@ -4,28 +4,7 @@ from kfp import dsl
 from kfp.dsl import Markdown, Output
 
 from darwin_components.image import IMAGE
-from darwin_components.steps.container import step_container
-
-
-@dsl.container_component
-def summarize(
-    config: str,
-    run_id: str,
-    status: dsl.PipelineTaskFinalStatus,
-    summary: Output[Markdown],
-) -> dsl.ContainerSpec:
-    """Say how a run came out, whatever became of it: an exit task.
-
-    Args:
-        config: The run's CompactionConfig as JSON, or its URI.
-        run_id: Names the run.
-        status: How the pipeline ended; Kubeflow fills it in.
-
-    Returns:
-        summary: Verdict, sizes, version and the time of each step; or what failed, and how to go on.
-
-    """
-    return step_container("summarize")
+from darwin_components.steps.container import in_container
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -50,3 +29,7 @@ def summarize_in_subprocess(
     from darwin_components.launcher import run_from_component
 
     run_from_component("summarize", arguments)
+
+
+summarize = in_container(summarize_in_subprocess, "summarize")
+"""The same on Darwin's image."""
