@@ -87,3 +87,16 @@ def test_long_finishes_teach_how_disadvantages_shrink() -> None:
     assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(1 / 4)
     found.observe_finish(0.04, 0.05, 4.0)
     assert found.remaining_share(cost(10**6), 1_000) == pytest.approx(4 ** -(2 / 3))
+
+
+def test_given_time_a_finish_on_pictures_takes_longer() -> None:
+    def finish(seconds: float | None, *, images: bool) -> int:
+        found = effort(Clock(seconds), images=images, control=False)
+        found.observe(cost(10**6), 10**6, 10.0)
+        return found.finish_samples(cost(10**6), 1)
+
+    usual = finish(None, images=True)
+    assert usual == 16 * 30_000
+    assert finish(1000.0, images=True) == 3 * usual
+    assert finish(10.0, images=True) == pytest.approx(1_000_000, rel=0.01)
+    assert finish(1000.0, images=False) == finish(None, images=False)
