@@ -36,6 +36,9 @@ RESOURCES: Final[Mapping[str, Resources]] = {
 }
 """To begin with: enough for the largest networks of tests/benchmarks. Look at what yours use, and say so."""
 
+_WORK_MOUNT = "/scratch"
+"""Where the volume of unfinished work appears in a pod."""
+
 _ON_ACCELERATOR: Final = frozenset({StepName.SYNTHESIZE, StepName.EVALUATE, StepName.EXPLAIN})
 
 
@@ -86,5 +89,5 @@ class Cluster:
         if self.timeout_seconds is not None:
             kubernetes.set_timeout(task, self.timeout_seconds)
         if self.work_claim is not None:
-            kubernetes.mount_pvc(task, pvc_name=self.work_claim, mount_path="/work")
-            task.set_env_variable("DARWIN_WORK_DIR", "/work/darwin")
+            kubernetes.mount_pvc(task, pvc_name=self.work_claim, mount_path=_WORK_MOUNT)
+            task.set_env_variable("DARWIN_WORK_DIR", f"{_WORK_MOUNT}/darwin")

@@ -65,7 +65,8 @@ def compact_command(case: Case, args: argparse.Namespace, seed: int, work: Path)
 
 def run_case(name: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
     """One case with one seed: its summary, its command and its wall seconds."""
-    work = args.output.resolve() / name
+    # A line of another commit would give its results back: steps are not repeated for the same contents.
+    work = args.output.resolve() / name / commit()
     work.mkdir(parents=True, exist_ok=True)
     log = work / f"log-{seed}.txt"
     reference_seconds = None

@@ -167,13 +167,13 @@ def test_a_cluster_gives_accelerators_secrets_and_a_volume(tmp_path: Path) -> No
     executors = spec["deploymentSpec"]["executors"]
     with_gpu = {name for name, item in executors.items() if "accelerator" in item["container"]["resources"]}
     assert with_gpu == {"exec-synthesize", "exec-evaluate", "exec-explain"}
-    assert executors["exec-synthesize"]["container"]["env"] == [{"name": "DARWIN_WORK_DIR", "value": "/work/darwin"}]
+    assert executors["exec-synthesize"]["container"]["env"] == [{"name": "DARWIN_WORK_DIR", "value": "/scratch/darwin"}]
     settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(settings) == set(executors)
     for item in settings.values():
         (secret,) = item["secretAsEnv"]
         variables = {pair["secretKey"]: pair["envVar"] for pair in secret["keyToEnv"]}
         assert variables == {"access": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}
-        assert item["pvcMount"][0]["mountPath"] == "/work"
+        assert item["pvcMount"][0]["mountPath"] == "/scratch"
         assert item["nodeSelector"]["labels"] == {"pool": "training"}
         assert int(item["activeDeadlineSeconds"]) == 7200
