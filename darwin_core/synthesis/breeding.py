@@ -155,7 +155,11 @@ class Breeder:
             first = births[0]
             self._nursery.measure_speed(cut(drafts.of(first.genome), first.genome), first.cost)
         stints = {birth.candidate_id: self._stints(generation, outlook, birth.cost, len(births)) for birth in births}
-        pace.expect_generations(outlook.generations, sum(item[0].samples for item in stints.values()) * 3 // 2)
+        rows = sum(item[0].samples for item in stints.values())
+        if any(stint.stage is CandidateStage.FINISHED for stint, *_ in stints.values()):
+            pace.expect(rows)
+        else:
+            pace.expect_generations(outlook.generations, rows * 3 // 2)
         raced = []
         for birth in births:
             pace.note(f"generation {generation}: {birth.cost.parameters:,} parameters")
