@@ -6,7 +6,7 @@ KUBERNETES_VENV := .venv-kubernetes
 UV := $(VENV)/bin/uv
 RUN := $(VENV)/bin/python -m
 # Two processes: tests of one file share fixtures, so they stay together.
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 # Compiles the pins: hashed, and without naming where packages come from.
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 CONTAINER_TOOL ?= $(if $(shell command -v podman),podman,docker)
