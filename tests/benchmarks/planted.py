@@ -240,7 +240,7 @@ def outcome(
         affected=int(truth.sum()), found=[shown(each, pool, truth) for each in found],
         rank=rank, recall=recall, precision=precision,
         # A finding about other rows than the planted ones.
-        false_alarms=sum((each.owners(pool) & truth).sum() < 0.5 * each.owners(pool).sum() for each in found),
+        false_alarms=sum(bool((each.owners(pool) & truth).sum() < 0.5 * each.owners(pool).sum()) for each in found),
     )  # fmt: skip
 
 
