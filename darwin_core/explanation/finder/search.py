@@ -25,7 +25,10 @@ FALSE_DISCOVERY_RATE = 0.01
 LEAST_EXCESS = 0.10
 LEAST_EFFECT = 0.05
 LEAST_RISE = 0.5
-"""Least rise of the log-odds that counts as learned: the odds by two thirds."""
+"""Least rise of the log-odds by a column that counts as learned: the odds by two thirds."""
+
+LEAST_PICTURE_RISE = 1.5
+"""The same for pictures. What belongs to the object raises the odds a little, too: in clean pictures up to e."""
 
 MOST_FORETOLD = 0.62
 MAX_SUSPICIONS = 600
@@ -69,7 +72,8 @@ class Shortcut:
 
         Where all rows of a class have it, it may as well belong to the object; then only decisions count.
         """
-        return self.foretold is not None and self.reactions["reference"].rise.low >= LEAST_RISE
+        least = LEAST_RISE if self.trial.factor.columns else LEAST_PICTURE_RISE
+        return self.foretold is not None and self.reactions["reference"].rise.low >= least
 
     @property
     def strength(self) -> float:
@@ -148,10 +152,15 @@ def _suspicions(
             if association.factor.is_graded and not has_sharp_border(trial.region, values, own):
                 continue
             rest = _foretold(pool, trial, rng)
-            if rest.value <= MOST_FORETOLD if rest is not None else _marks_all(association):
+            if _marks_all(association) if rest is None else not _is_foretold(rest, association.factor):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
                 kept.append(_Suspicion(trial, association, rest))
     return kept
+
+
+def _is_foretold(rest: Interval, factor: Factor) -> bool:
+    """A class has few pictures, so the figure is rough: there it must be beyond doubt."""
+    return (rest.value if factor.columns else rest.low) > MOST_FORETOLD
 
 
 def _marks_all(association: Association) -> bool:
