@@ -17,7 +17,7 @@ import yaml
 from darwin_components.sets import CONTAINERS
 from darwin_core import __version__
 
-LAST_VERIFIED: Final = "2026-11-26T00:00:00Z"
+LAST_VERIFIED: Final = "2026-11-27T00:00:00Z"
 """When the components last ran in containers, end to end. A catalogue removes an entry after a year without it."""
 
 _TAGS: Final = {

@@ -20,10 +20,12 @@ from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE, MAX_AFFECTED_IDS
 from darwin_core.explanation.checks.statistics import Interval
 from darwin_core.explanation.checks.wording import counted, percent
-from darwin_core.explanation.factors import FactorSpace, PictureFactor, factors_of
+from darwin_core.explanation.factors import PictureFactor, factors_of
 from darwin_core.explanation.finder.findings import FindingWithRows
+from darwin_core.explanation.finder.subject import factor_space
 from darwin_core.explanation.reasons import show_value
 from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule
+from darwin_core.progress import Reporter
 
 NAME = "groups that compaction serves worse"
 """How the report calls what is looked for here."""
@@ -103,7 +105,7 @@ def find_weakened(groups: Sequence[Group], reference_wrong: Bools, candidate_wro
     return found
 
 
-def look_for_weakened(subject: Subject, scored: ScoredRows) -> tuple[FindingWithRows, ...]:
+def look_for_weakened(subject: Subject, scored: ScoredRows, reporter: Reporter) -> tuple[FindingWithRows, ...]:
     """Look at the validation rows; empty for regression, where nothing is decided."""
     if subject.kind.task is Task.REGRESSION:
         return ()
@@ -111,8 +113,8 @@ def look_for_weakened(subject: Subject, scored: ScoredRows) -> tuple[FindingWith
         decision_rule(subject, scores).decided(scores) != scored.labels.astype(np.int64)
         for scores in (scored.reference, scored.candidate)
     ]
-    groups = list(_picture_groups(subject, scored) if subject.is_pictures else _table_groups(subject, scored))
-    return tuple(_as_finding(each, subject, scored) for each in find_weakened(groups, *wrong))
+    found = _picture_groups(subject, scored, reporter) if subject.is_pictures else _table_groups(subject, scored)
+    return tuple(_as_finding(each, subject, scored) for each in find_weakened(list(found), *wrong))
 
 
 def _p_value(members: Bools, lost: Bools, gained: Bools) -> float:
@@ -167,18 +169,19 @@ def _ranges(name: str, numbers: NDArray[np.float64], kind: ColumnKind) -> Iterat
     yield f"{name} from {show_value(edges[-1], kind)}", numbers >= edges[-1]
 
 
-def _picture_groups(subject: Subject, scored: ScoredRows) -> Iterator[Group]:
+def _picture_groups(subject: Subject, scored: ScoredRows, reporter: Reporter) -> Iterator[Group]:
     label = subject.snapshot.roles.label
     for index, name in enumerate(subject.snapshot.classes):
         yield Group(f"{label} = {name}", scored.labels == index)
-    source = subject.bound[0].input.name
-    space = FactorSpace(
-        FeatureMap.of(subject.bound), subject.validation.take(scored.rows[:_SPACE_ROWS]).inputs, picture=source
-    )
+    space = factor_space(subject, subject.validation.take(scored.rows[:_SPACE_ROWS]).inputs)
     factors = [factor for factor in factors_of(space) if isinstance(factor, PictureFactor)]
     starts = range(0, len(scored.rows), _BATCH_ROWS)
-    batches = (subject.validation.take(scored.rows[start : start + _BATCH_ROWS]).inputs for start in starts)
-    measured = [[factor.measure(batch) for factor in factors] for batch in batches]
+    measured = []
+    with reporter.track("Measuring factors of the validation pictures", total=len(starts)) as tracker:
+        for start in starts:
+            batch = subject.validation.take(scored.rows[start : start + _BATCH_ROWS]).inputs
+            measured.append([factor.measure(batch) for factor in factors])
+            tracker.advance(1)
     for factor, parts in zip(factors, zip(*measured, strict=True), strict=True):
         values = np.concatenate(parts)
         if values.shape[1] == 1 and np.ptp(values) > 0:

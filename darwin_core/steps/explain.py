@@ -121,7 +121,7 @@ def _behaviour(
             checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
-    flaws = (*look_for_shortcuts(subject, context.reporter), *look_for_weakened(subject, scored))
+    flaws = (*look_for_shortcuts(subject, context.reporter), *look_for_weakened(subject, scored, context.reporter))
     write_affected(flaws, context.workdir)
     found = found.model_copy(update={"findings": tuple(flaw.finding for flaw in flaws)})
     partial = done.with_suffix(".part")

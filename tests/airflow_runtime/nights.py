@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,4 +64,4 @@ def seconds_of(airflow: AirflowRuntime, night: Night) -> dict[str, Any]:
         for task_id in night.tasks
     }
     whole = datetime.fromisoformat(run["end_date"]) - datetime.fromisoformat(run["run_after"])
-    return {"run": whole.total_seconds(), "tasks": tasks}
+    return {"run": whole.total_seconds(), "tasks": tasks, "load": round(os.getloadavg()[2], 1)}

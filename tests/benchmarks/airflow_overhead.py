@@ -39,12 +39,10 @@ def described(figures: dict[str, Any]) -> dict[str, Any]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    load = os.getloadavg()[2]
     return figures | {
         "commit": commit.stdout.strip(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "load": round(load, 1),
     }
 
 
@@ -58,7 +56,7 @@ def render(found: dict[str, Any]) -> str:
     return f"""# What Airflow adds to a compaction
 
 Made by `tests/benchmarks/airflow_overhead.py` at {found["commit"]}, Python {found["python"]}, {found["cores"]} cores with a
-load of {found["load"]} over the last quarter of an hour; seed and data are those of `tests/pipelines/airflow/dags/retrain.py`.
+load of {found.get("load", "unknown height")} over the last quarter of an hour; seed and data are those of `tests/pipelines/airflow/dags/retrain.py`.
 All times are wall seconds. *Step* is what the step itself reports. *Task* adds Airflow's task process, the start of the
 engine's interpreter with TensorFlow, and reading the result from the store. The run adds what the scheduler takes between
 tasks.

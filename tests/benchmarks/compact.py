@@ -66,7 +66,7 @@ def compact_command(case: Case, args: argparse.Namespace, seed: int, work: Path)
 def run_case(name: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
     """One case with one seed: its summary, its command and its wall seconds."""
     # A line of another commit would give its results back: steps are not repeated for the same contents.
-    work = args.output.resolve() / name / commit()
+    work = args.output.resolve() / name / COMMIT
     work.mkdir(parents=True, exist_ok=True)
     log = work / f"log-{seed}.txt"
     reference_seconds = None
@@ -79,7 +79,7 @@ def run_case(name: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
     return {
         "case": name,
         "seed": seed,
-        "commit": commit(),
+        "commit": COMMIT,
         "command": "darwin " + " ".join(command),
         "wall_seconds": round(seconds, 1),
         "reference_seconds": reference_seconds and round(reference_seconds, 1),
@@ -94,6 +94,10 @@ def commit() -> str:
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return text.stdout.strip()
+
+
+COMMIT = commit()
+"""As it was at the start: a checkout may move on meanwhile."""
 
 
 def main() -> None:
@@ -111,7 +115,7 @@ def main() -> None:
     results = json.loads(target.read_text()) if target.exists() else []
     for name in args.case or names:
         for seed in args.seed or (0, 1, 2):
-            if any((row["case"], row["seed"], row["commit"]) == (name, seed, commit()) for row in results):
+            if any((row["case"], row["seed"], row["commit"]) == (name, seed, COMMIT) for row in results):
                 continue
             print(f"{name}, seed {seed} ...", flush=True)
             row = run_case(name, args, seed)

@@ -183,8 +183,9 @@ def _sentences(shortcut: Shortcut, rule: DecisionRule, told: str, affected: int,
     sentences = [marked, _planting(reference, name), neutralised, _compared(reference, candidate)]
     if shortcut.foretold is not None:
         sentences.append(
-            "Nothing else in these rows goes with it: the rest of a row foretells it with an area under the ROC curve "
-            f"of {shortcut.foretold.value:.2f} (0.5 is chance)."
+            "How well the rest of a row foretells it, as it would a part of the object: area under the ROC curve "
+            f"{shortcut.foretold.value:.2f}, interval {shortcut.foretold.low:.2f} to {shortcut.foretold.high:.2f} "
+            "(0.5 is chance)."
         )
     elif isinstance(shortcut.trial.factor, PictureFactor):
         sentences.append("Nearly all pictures of the class have it, so it may be the object itself: look at them.")

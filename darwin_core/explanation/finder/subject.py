@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from darwin_core.contracts import Task
+from darwin_core.explanation.attribution.base import Inputs
 from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import FactorSpace
@@ -49,7 +50,7 @@ def search_shortcuts(subject: Subject, reporter: Reporter) -> Search | None:
     for name, network in networks.items():
         scores = network.scores(usual)
         rules[name] = decision_rule(subject, scores[has_score(scores)])
-    space = factor_space(subject, pool)
+    space = factor_space(subject, pool.inputs)
     found = find_shortcuts(pool, space, networks, rules, classes, reporter, seed=subject.seed)
     return Search(pool, rules, found)
 
@@ -65,9 +66,9 @@ def look_for_shortcuts(subject: Subject, reporter: Reporter) -> tuple[FindingWit
     )
 
 
-def factor_space(subject: Subject, pool: Pool) -> FactorSpace:
-    """What the subject's samples are made of."""
-    samples = {name: values[:_SPACE_ROWS] for name, values in pool.inputs.items()}
+def factor_space(subject: Subject, inputs: Inputs) -> FactorSpace:
+    """What the subject's samples are made of, to be told from some of them."""
+    samples = {name: values[:_SPACE_ROWS] for name, values in inputs.items()}
     picture = subject.bound[0].input.name if subject.is_pictures else None
     return FactorSpace(FeatureMap.of(subject.bound), samples, picture)
 

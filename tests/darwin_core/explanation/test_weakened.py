@@ -5,9 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from darwin_core.contracts import ColumnKind
+from darwin_core.contracts import (
+    ColumnKind,
+    ColumnSchema,
+    DataRoles,
+    FindingKind,
+    NetworkInput,
+    OutputKind,
+    Severity,
+    Snapshot,
+    Task,
+)
+from darwin_core.data import BoundInput, MappedSplit
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE
-from darwin_core.explanation.weakened import MIN_ROWS, Group, column_groups, find_weakened
+from darwin_core.explanation.subject import ScoredRows, Subject
+from darwin_core.explanation.weakened import MIN_ROWS, Group, column_groups, find_weakened, look_for_weakened
+from darwin_core.progress import Reporter
 
 ROWS = 4000
 
@@ -102,3 +115,33 @@ def test_few_rows_are_not_judged() -> None:
     assert not find_weakened([Group("few", members)], np.zeros(ROWS, bool), members)
     all_rows = np.ones(ROWS, bool)
     assert not find_weakened([Group("all", all_rows)], np.zeros(ROWS, bool), all_rows)
+
+
+def test_a_run_reports_the_group_with_its_rows() -> None:
+    rng = np.random.default_rng(7)
+    country = rng.choice([b"ch", b"de", b"at"], ROWS, p=[0.6, 0.3, 0.1])
+    labels = (rng.random(ROWS) < 0.5).astype(np.int32)
+    inputs = {"country": country[:, None]}
+    validation = MappedSplit(inputs, {"country": country.dtype}, labels, None, [f"row-{i}" for i in range(ROWS)])
+    given = NetworkInput(name="country", shape=(1,), dtype="string")
+    column = ColumnSchema(name="country", kind=ColumnKind.STRING)
+    subject = Subject(
+        snapshot=Snapshot.model_construct(classes=("no", "yes"), roles=DataRoles(label="fraud")),
+        kind=OutputKind(task=Task.BINARY, units=1, from_logits=False),
+        reference=None,
+        candidate=None,
+        bound=(BoundInput(given, (column,)),),
+        train=validation,
+        validation=validation,
+        alert_budget=0.5,
+        seed=0,
+    )
+    reference = 0.1 + 0.8 * labels + 0.05 * rng.random(ROWS)
+    swapped = (country == b"at") & (rng.random(ROWS) < 0.3)
+    candidate = np.where(swapped, 1 - reference, reference)
+    (flaw,) = look_for_weakened(subject, ScoredRows(np.arange(ROWS), labels, reference, candidate), Reporter())
+    assert flaw.finding.kind is FindingKind.WEAKENED_GROUP
+    assert flaw.finding.severity is Severity.HIGH
+    assert flaw.finding.columns == ("country",)
+    assert flaw.finding.affected_rows == len(flaw.row_ids)
+    assert set(flaw.row_ids) <= {f"row-{row}" for row in np.flatnonzero(country == b"at")}
