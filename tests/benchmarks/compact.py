@@ -47,12 +47,10 @@ def compact_command(case: Case, args: argparse.Namespace, seed: int, work: Path)
         reference = str(work / f"reference-{seed}.keras")
         timing = work / f"reference-{seed}.seconds"
         if not Path(reference).exists():
-            from darwin_core.demo.reference import train_table_reference
-
             roles = DataRoles(label=case.label, exclude=case.exclude, positive_label=case.positive_label)
             started = time.monotonic()
             rows = DataSource.parse(train)
-            train_table_reference(rows, roles, Path(reference), default_reporter(), seed=seed)
+            case.train_reference(rows, roles, Path(reference), default_reporter(), seed=seed)
             timing.write_text(str(time.monotonic() - started))
         seconds = float(timing.read_text())
     command = ["compact", "--reference", reference, "--train", train, "--test", test, "--label", case.label]
