@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from references import train_picture_reference
 
-from darwin_core.demo.reference import train_table_reference
+from darwin_core.demo.reference import Recipe, train_table_reference
 
 Prepared = tuple[str, str, str | None, str | None]
 """Train, test and validation source, and the reference network; None for a network that is still to be trained."""
@@ -88,7 +89,11 @@ def _fashion(data: Path, _: Path, work: Path) -> Prepared:
 def _minutes_to_purchase(table: pa.Table) -> pa.Table:
     """The column any analyst of this table adds: times of sign-up and purchase mean nothing one by one."""
     minutes = pc.minutes_between(table["signup_time"], table["purchase_time"])
-    return table.append_column("minutes_to_purchase", minutes)
+    return table.append_column("log_minutes_to_purchase", pc.log1p(minutes.cast("float64")))
+
+
+_SMALL_BATCHES = partial(train_table_reference, recipe=Recipe(batch_size=64))
+"""For tables of so few rows that the usual batches leave a reference unfinished."""
 
 
 def _signs_case(
@@ -148,12 +153,19 @@ CASES = (
         train_reference=train_picture_reference,
     ),
     Case("taiwan_credit", _table("taiwan_credit_default.parquet"), (), "default.payment.next.month", exclude=("ID",)),
-    Case("ulb_credit_card", _table("creditcard_ulb_casecontrol.parquet"), (), "Class"),
+    Case(
+        "ulb_credit_card",
+        _table("creditcard_ulb_casecontrol.parquet"),
+        (),
+        "Class",
+        train_reference=_SMALL_BATCHES,
+    ),
     Case(
         "ecommerce",
         _table("ecommerce_fraud_sample.parquet", derive=_minutes_to_purchase),
         (),
         "class",
         exclude=("user_id", "device_id", "signup_time", "purchase_time"),
+        train_reference=_SMALL_BATCHES,
     ),
 )
