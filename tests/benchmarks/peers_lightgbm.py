@@ -23,6 +23,12 @@ TREES = 100
 PASSES = 5
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds words, coded by the file or not."""
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(plain) or pa.types.is_large_string(plain)
+
+
 def codes(column: pa.ChunkedArray, words: list[str]) -> np.ndarray:
     """Text as numbers, unknown and missing as NaN."""
     known = {word: float(code) for code, word in enumerate(words)}
@@ -45,7 +51,7 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     train, test = pq.read_table(request["train"]), pq.read_table(request["test"])
     columns = request["columns"]
-    text = [name for name in columns if pa.types.is_string(train.schema.field(name).type)]
+    text = [name for name in columns if is_text(train.schema.field(name).type)]
     vocabulary = {name: sorted({word for word in train[name].to_pylist() if word is not None}) for name in text}
     labels = np.asarray([str(value) == str(request["positive_label"]) for value in train[request["label"]].to_pylist()])
     settings = {"objective": "binary", "num_threads": request["threads"], "seed": request["seed"], "verbosity": -1}

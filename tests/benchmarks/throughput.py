@@ -44,7 +44,7 @@ def main(path: str, rows: str, threads: str, scores: str) -> None:
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
     values = column.to_numpy(zero_copy_only=False)
-    kind = object if pa.types.is_string(column.type) else np.float32
+    kind = object if values.dtype == object else np.float32
     return np.asarray(values, kind)[:, None]
 
 
