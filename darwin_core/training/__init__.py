@@ -13,6 +13,6 @@ from darwin_core.training.runtime import run_network as run_network
 from darwin_core.training.runtime import stable_seed as stable_seed
 from darwin_core.training.teacher import TeacherCache as TeacherCache
 from darwin_core.training.views import PLAIN as PLAIN
-from darwin_core.training.views import ShiftView as ShiftView
 from darwin_core.training.views import View as View
+from darwin_core.training.views import WarpView as WarpView
 from darwin_core.training.views import teaching_views as teaching_views

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from darwin_core.contracts import Task
 from darwin_core.data import MappedSplit
@@ -46,36 +47,76 @@ class PlainView(View):
 PLAIN = PlainView()
 
 
-class ShiftView(View):
-    """Images moved a little and made brighter or darker; never mirrored or turned, which makes another sign of many.
+class WarpView(View):
+    """Pictures moved, turned, scaled and lit a little otherwise; never mirrored, which makes another sign of many.
+
+    Positions between pixels are interpolated linearly, and the border is repeated.
 
     Args:
         index: Which of the endlessly many such views.
-        shift: Largest shift along each axis as a share of it; the border is repeated.
-        brightness: Largest relative change of brightness.
+        shift: Largest shift along each axis, as a share of it.
+        turn: Largest turn, in degrees.
+        zoom: Largest natural logarithm of the scale; the two axes may differ by a third of it.
+        brightness: Largest relative change of all values.
+        contrast: Largest relative change of each value's distance from the picture's mean.
     """
 
-    def __init__(self, index: int, shift: float = 0.1, brightness: float = 0.3) -> None:
-        self.name = f"shift-{shift:g}-{brightness:g}-{index}"
-        self._index, self._shift, self._brightness = index, shift, brightness
+    def __init__(
+        self,
+        index: int,
+        shift: float = 0.1,
+        turn: float = 10.0,
+        zoom: float = 0.15,
+        brightness: float = 0.3,
+        contrast: float = 0.3,
+    ) -> None:
+        self._index, self._turn, self._zoom = index, np.deg2rad(turn), zoom
+        self._shift, self._brightness, self._contrast = shift, brightness, contrast
+        self.name = f"warp-{shift:g}-{turn:g}-{zoom:g}-{brightness:g}-{contrast:g}-{index}"
 
     def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
-        """The images (inputs of rank 4), varied; other inputs as they are."""
+        """The pictures (inputs of rank 4), varied; other inputs as they are."""
         plain = split.take(rows).inputs
         return {name: self._vary(values, rows) if values.ndim == 4 else values for name, values in plain.items()}
 
     def _vary(self, images: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
-        height, width = images.shape[1:3]
-        most = np.rint(self._shift * np.asarray([height, width]))
-        shift = (_uniform(rows, self._index, (0, 1)) * (2 * most + 1)).astype(np.int64) - most.astype(np.int64)
-        gain = 1 + self._brightness * (2 * _uniform(rows, self._index, (2,)) - 1)
-        down = np.clip(np.arange(height)[None, :] + shift[:, :1], 0, height - 1)
-        right = np.clip(np.arange(width)[None, :] + shift[:, 1:], 0, width - 1)
-        moved = images[np.arange(len(images))[:, None, None], down[:, :, None], right[:, None, :]]
-        varied = moved * gain.astype(np.float32)[:, :, None, None]
+        right, down, turn, zoom, stretch, gain, spread = 2 * _uniform(rows, self._index, tuple(range(7))).T - 1
+        transforms = self._transforms(images.shape[1:3], right, down, turn, zoom, stretch)
+        warped = tf.raw_ops.ImageProjectiveTransformV3(
+            images=images.astype(np.float32),
+            transforms=transforms,
+            output_shape=images.shape[1:3],
+            fill_value=0.0,
+            interpolation="BILINEAR",
+            fill_mode="NEAREST",
+        ).numpy()
+        mean = warped.mean(axis=(1, 2, 3), keepdims=True)
+        varied = (mean + (warped - mean) * _factors(self._contrast * spread)) * _factors(self._brightness * gain)
         if images.dtype.kind in "iu":
             varied = np.clip(np.rint(varied), 0, np.iinfo(images.dtype).max)
         return np.asarray(varied.astype(images.dtype))
+
+    def _transforms(self, size: tuple[int, ...], *numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """For each picture the map from a place in the view to one in the picture, (rows, 8) as TensorFlow takes it.
+
+        A place relative to the middle is moved, scaled and turned.
+        """
+        right, down, turn, zoom, stretch = numbers
+        height, width = size
+        middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
+        scale_x = np.exp(-self._zoom * (zoom + stretch / 6))
+        scale_y = np.exp(-self._zoom * (zoom - stretch / 6))
+        cosine, sine = np.cos(self._turn * turn), np.sin(self._turn * turn)
+        a, b, c, d = scale_x * cosine, -scale_x * sine, scale_y * sine, scale_y * cosine
+        from_x, from_y = middle_x + self._shift * width * right, middle_y + self._shift * height * down
+        nothing = np.zeros_like(turn)
+        rows = (a, b, middle_x - a * from_x - b * from_y, c, d, middle_y - c * from_x - d * from_y, nothing, nothing)
+        return np.stack(rows, axis=1).astype(np.float32)
+
+
+def _factors(changes: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """One plus a change per picture, to be multiplied with (rows, height, width, channels)."""
+    return (1 + changes).astype(np.float32)[:, None, None, None]
 
 
 def teaching_views(task: Task, *, images: bool) -> tuple[View, ...]:
@@ -86,7 +127,7 @@ def teaching_views(task: Task, *, images: bool) -> tuple[View, ...]:
     place or brightness, and tables have no variation that is true of every column.
     """
     if images and task is not Task.REGRESSION:
-        return tuple(ShiftView(index) for index in range(_VARIATIONS))
+        return tuple(WarpView(index) for index in range(_VARIATIONS))
     return (PLAIN,)
 
 

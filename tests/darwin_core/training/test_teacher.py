@@ -10,7 +10,7 @@ import pytest
 from support.learning import as_split
 
 from darwin_core.progress import Reporter
-from darwin_core.training import ShiftView, TeacherCache
+from darwin_core.training import TeacherCache, WarpView
 
 ROWS = 2_500
 
@@ -64,7 +64,7 @@ def test_other_contents_have_other_outputs(tmp_path: Path) -> None:
     for other in (
         lambda: cache(tmp_path, teacher).outputs(split(), "other data"),
         lambda: cache(tmp_path, teacher, "other reference").outputs(split(), "d"),
-        lambda: cache(tmp_path, teacher).outputs(split(), "d", ShiftView(0)),
+        lambda: cache(tmp_path, teacher).outputs(split(), "d", WarpView(0)),
     ):
         before = sum(teacher.rows)
         other()
