@@ -109,7 +109,9 @@ def compact(
     train: Annotated[
         str | None, typer.Option(help="Training rows: URI, or URI#column=value for part of a file.")
     ] = None,
-    label: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Column to predict; of several labels, repeat for each output in order.")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="Prefix of the model line; all is written below it.")] = None,
     validation: Annotated[str | None, typer.Option(help="Validation rows; without them a share of train.")] = None,
     test: Annotated[str | None, typer.Option(help="Test rows; without them a share of train is sealed away.")] = None,
@@ -178,7 +180,7 @@ def compact(
         config = config.model_copy(update={"exports": tuple(export)}) if export else config
         _run(config, run_id or f"{origin[:100]}-{pick[:20]}", quiet=quiet, as_json=as_json)
         return
-    assert reference is not None and train is not None and label is not None and output is not None
+    assert reference is not None and train is not None and label and output is not None
     with option_errors():
         config = CompactionConfig(
             line=absolute(output),
@@ -187,7 +189,8 @@ def compact(
             validation=DataSource.parse(validation) if validation else None,
             test=DataSource.parse(test) if test else None,
             roles=DataRoles(
-                label=label,
+                label=label[0],
+                more_labels=tuple(label[1:]),
                 positive_label=positive_label,
                 features=tuple(feature or ()),
                 exclude=tuple(exclude or ()),

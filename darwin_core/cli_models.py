@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from darwin_core.cli_options import AsJson, Quiet, load_quietly
+from darwin_core.cli_requests import option_errors
 from darwin_core.cli_tables import print_exports, print_inspection, print_narrowing
 from darwin_core.contracts import DataRoles, ExportFormat, Genome
 from darwin_core.contracts.data import DataSource
@@ -56,7 +57,10 @@ def export_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
     train: Annotated[str | None, typer.Option(help="Training rows: int8 is calibrated on them.")] = None,
     validation: Annotated[str | None, typer.Option(help="Rows to compare on; without them a share of train.")] = None,
-    label: Annotated[str | None, typer.Option(help="With --train: the column to predict.")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(help="With --train: the column to predict; of several labels, repeat for each output in order."),
+    ] = None,
     positive_label: Annotated[str | None, typer.Option(help="Label value that counts as positive.")] = None,
     feature: Annotated[list[str] | None, typer.Option(help="Feature column; all others are then ignored.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Column that is no feature.")] = None,
@@ -64,16 +68,21 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Write a network in other formats, and hold every file against it in the format's own runtime."""
-    if (train is None) != (label is None) or (validation is not None and train is None):
+    if (train is None) != (not label) or (validation is not None and train is None):
         raise RequestError("Expected --train together with --label; --validation comes with both.")
     load_quietly("tensorflow")
     from darwin_core.steps.exporting import ExportData, export_file
 
     data = None
-    if train is not None and label is not None:
-        roles = DataRoles(
-            label=label, positive_label=positive_label, features=tuple(feature or ()), exclude=tuple(exclude or ())
-        )
+    if train is not None and label:
+        with option_errors():
+            roles = DataRoles(
+                label=label[0],
+                more_labels=tuple(label[1:]),
+                positive_label=positive_label,
+                features=tuple(feature or ()),
+                exclude=tuple(exclude or ()),
+            )
         data = ExportData(DataSource.parse(train), DataSource.parse(validation) if validation else None, roles)
     report = export_file(model, formats, output, data, default_reporter(quiet=quiet))
     print_exports(report, as_json=as_json)

@@ -104,9 +104,15 @@ SliceField = Annotated[SliceSpec, BeforeValidator(_slice_from_text)]
 
 
 class DataRoles(Contract):
-    """Which column plays which part. Columns not named are features, unless they are excluded."""
+    """Which column plays which part. Columns not named are features, unless they are excluded.
 
-    label: str = Field(min_length=1)
+    A multi-label network has a label column of zeros and ones for each of its outputs, in their order.
+    """
+
+    label: str = Field(min_length=1, description="the label column; the first one of several")
+    more_labels: tuple[str, ...] = Field(
+        default=(), description="multi-label networks: the label columns of the other outputs, in the outputs' order"
+    )
     positive_label: str | None = Field(
         default=None, description="the label value that counts as positive (two classes)"
     )
@@ -117,6 +123,18 @@ class DataRoles(Contract):
     entity: str | None = Field(default=None, description="rows of one entity never stand on both sides of a split")
     time: str | None = Field(default=None, description="validation rows are the latest by this column")
     slices: tuple[SliceField, ...] = ()
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        repeated = [name for name in self.labels if self.labels.count(name) > 1]
+        if repeated:
+            raise ValueError(f"label column {repeated[0]!r} is named twice; every output has a column of its own")
+        return self
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All label columns, in the order of the outputs that they belong to."""
+        return (self.label, *self.more_labels)
 
 
 class SplitConfig(Contract):
@@ -156,7 +174,9 @@ class SplitPart(Contract):
 
     data: ArtifactRef
     rows: int = Field(ge=1)
-    label_counts: dict[str, int] = Field(description="class -> rows; empty for regression")
+    label_counts: dict[str, int] = Field(
+        description="class -> rows, or label -> rows that have it; empty for regression"
+    )
 
 
 class ColumnProfile(Contract):
@@ -191,7 +211,8 @@ class Snapshot(Document):
     split: SplitConfig
     columns: tuple[ColumnSchema, ...] = Field(description="features only, in the data's order")
     classes: tuple[str, ...] = Field(
-        description="label values in the order of the network's outputs; empty: regression"
+        description="label values in the order of the network's outputs; several label columns: their names; empty: "
+        "regression"
     )
     reference: ArtifactRef
     train: SplitPart

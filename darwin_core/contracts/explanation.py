@@ -172,6 +172,7 @@ class Explanation(Document):
     findings: tuple[Finding, ...] = ()
     checks_run: tuple[str, ...] = Field(default=(), description="data checks that ran, also those that found nothing")
     row_attributions: ArtifactRef | None = Field(default=None, description="per-row attributions, Parquet")
+    notes: tuple[str, ...] = Field(default=(), description="what was not looked at for this task, as sentences")
 
 
 class FixReport(Document):

@@ -62,6 +62,7 @@ class Task(StrEnum):
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
     REGRESSION = "regression"
 
 

@@ -31,10 +31,12 @@ class RequirementMetric(StrEnum):
     ROC_AUC_DROP = "roc_auc_drop"
     RECALL_AT_BUDGET_DROP = "recall_at_budget_drop"
     RMSE_RISE = "rmse_rise"
+    F1_DROP = "f1_drop"
     ACCURACY = "accuracy"
     PR_AUC = "pr_auc"
     ROC_AUC = "roc_auc"
     RECALL_AT_BUDGET = "recall_at_budget"
+    F1 = "f1"
 
     @property
     def is_resource(self) -> bool:

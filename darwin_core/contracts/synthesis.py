@@ -67,7 +67,11 @@ class Genome(Contract):
 
 
 class QualityMetrics(Contract):
-    """Quality on the validation rows. ``loss`` is the reference's own loss; the rest where the task has it."""
+    """Quality on the validation rows. ``loss`` is the reference's own loss; the rest where the task has it.
+
+    Several labels: the areas are means over the labels, a row is accurate where all of its labels are right, and
+    ``f1`` is over all rows and labels together (micro-averaged).
+    """
 
     loss: float
     accuracy: float | None = None
@@ -75,6 +79,7 @@ class QualityMetrics(Contract):
     roc_auc: float | None = None
     recall_at_budget: float | None = None
     rmse: float | None = None
+    f1: float | None = None
 
 
 class CandidateStage(StrEnum):
@@ -121,7 +126,7 @@ class GroupInsight(Contract):
     )
     sensitivity: float = Field(ge=0.0, description="share of the group's importance per share of the network's MACs")
     class_response: tuple[tuple[float, ...], ...] = Field(
-        default=(), description="[class][channel] mean importance on rows of that class; empty for regression"
+        default=(), description="[class or label][channel] mean importance on its rows; empty for regression"
     )
 
 

@@ -15,7 +15,7 @@ from darwin_core.contracts import ColumnKind, NetworkInput
 from darwin_core.data.binding import BoundInput
 from darwin_core.data.columns import ROW_ID, is_bytes
 from darwin_core.data.images import decode_images
-from darwin_core.data.labels import class_indices, label_numbers
+from darwin_core.data.labels import class_indices, label_flags, label_numbers
 from darwin_core.data.mapped import Array
 from darwin_core.errors import DataError
 
@@ -44,8 +44,16 @@ def batch_dtype(item: NetworkInput) -> np.dtype[Any]:
     return np.dtype(np.float32 if item.dtype in ("bfloat16", "float16") else item.dtype)
 
 
-def label_array(column: str, classes: Sequence[str]) -> StoredArray:
-    """Labels: int32 class indices, or float32 where there are no classes."""
+def label_array(columns: Sequence[str], classes: Sequence[str]) -> StoredArray:
+    """Labels: int32 class indices, float32 where there are no classes, int8 flags where there are several columns."""
+    if len(columns) > 1:
+        return StoredArray(
+            "labels",
+            np.dtype(np.int8),
+            (len(columns),),
+            lambda batch: label_flags([batch[name] for name in columns], columns, namer(batch)),
+        )
+    column = columns[0]
     if classes:
         return StoredArray(
             "labels", np.dtype(np.int32), (), lambda batch: class_indices(batch[column], classes, namer(batch))

@@ -87,7 +87,7 @@ def _key(path: Path, snapshot: Snapshot, inputs: Sequence[NetworkInput]) -> str:
             "inputs": [item.model_dump(mode="json") for item in inputs],
             "columns": [[column.name, column.kind, column.shape] for column in snapshot.columns],
             "classes": snapshot.classes,
-            "label": snapshot.roles.label,
+            "labels": snapshot.roles.labels,
             "weight": snapshot.roles.weight,
         }
     )
@@ -110,7 +110,7 @@ def _planned_arrays(
     for batch in iter_parquet(file, sorted(text_columns), rows_per_batch(256), name=name):
         for column in text_columns:
             widths[column] = max(widths[column], pc.max(pc.binary_length(as_utf8(batch[column]))).as_py() or 1)
-    arrays = [label_array(snapshot.roles.label, snapshot.classes), text_array("row_ids", ROW_ID, widths[ROW_ID])]
+    arrays = [label_array(snapshot.roles.labels, snapshot.classes), text_array("row_ids", ROW_ID, widths[ROW_ID])]
     if snapshot.roles.weight is not None:
         arrays.append(number_array("weights", [snapshot.roles.weight], np.dtype(np.float32), ()))
     schema = file.schema_arrow
@@ -120,7 +120,7 @@ def _planned_arrays(
 
 def _columns_read(snapshot: Snapshot, bound: Sequence[BoundInput]) -> list[str]:
     roles = snapshot.roles
-    named = [ROW_ID, roles.label, *([] if roles.weight is None else [roles.weight])]
+    named = [ROW_ID, *roles.labels, *([] if roles.weight is None else [roles.weight])]
     return list(dict.fromkeys(named + [column.name for item in bound for column in item.columns]))
 
 

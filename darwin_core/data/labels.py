@@ -83,6 +83,41 @@ def class_indices(column: pa.Array, classes: Sequence[str], row_name: Callable[[
     return np.asarray(found.to_numpy(zero_copy_only=False), np.int32)
 
 
+def label_flags(
+    columns: Sequence[pa.Array], names: Sequence[str], row_name: Callable[[int], str]
+) -> npt.NDArray[np.int8]:
+    """Which labels each row has, from one column of zeros and ones per label.
+
+    Args:
+        columns: The label columns: numbers, booleans, or the texts ``0`` and ``1``.
+        names: Their names.
+        row_name: Names a row in error messages.
+
+    Returns:
+        Zeros and ones, shape (rows, labels).
+
+    Raises:
+        DataError: A value is missing or neither 0 nor 1; row and column are named.
+    """
+    return np.stack([_flags(*each, row_name) for each in zip(columns, names, strict=True)], axis=1)
+
+
+def _flags(column: pa.Array, name: str, row_name: Callable[[int], str]) -> npt.NDArray[np.int8]:
+    texts = label_text(column)
+    flags = pc.equal(texts, "1")
+    bad = pc.invert(pc.fill_null(pc.or_(flags, pc.equal(texts, "0")), fill_value=False))
+    if pc.any(bad, min_count=0).as_py():
+        position = int(np.flatnonzero(bad.to_numpy(zero_copy_only=False))[0])
+        position = int(np.flatnonzero(bad.to_numpy(zero_copy_only=False))[0])
+        found = column[position].as_py()
+        raise DataError(
+            f"{row_name(position)}: expected 0 or 1 in label column {name!r}, "
+            f"{'the value is missing' if found is None else f'got {found!r}'}.",
+            hint="Of several label columns each says with 1 that a row has the label, and with 0 that it has not.",
+        )
+    return np.asarray(flags.to_numpy(zero_copy_only=False), np.int8)
+
+
 def label_numbers(column: pa.Array, row_name: Callable[[int], str]) -> npt.NDArray[np.float32]:
     """Labels of a regression.
 

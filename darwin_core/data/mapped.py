@@ -20,7 +20,8 @@ class Batch:
 
     Attributes:
         inputs: Network input -> array with the batch axis first, in the dtype of the input; text as bytes.
-        labels: int32 class index, or float32 for regression; shape (rows,).
+        labels: int32 class index, or float32 for regression, shape (rows,); int8 zeros and ones of shape (rows, labels)
+            where there are several labels.
         weights: float32 of shape (rows,), where the data have weights.
         rows: Position of each row in the part, int64.
     """
@@ -57,7 +58,7 @@ class MappedSplit:
     Attributes:
         inputs: Network input -> array of all rows. Images are kept as uint8; batches carry the input's own dtype.
         input_types: Network input -> dtype that the network wants.
-        labels: int32 class index, or float32 for regression.
+        labels: int32 class index, or float32 for regression, or int8 zeros and ones of shape (rows, labels).
         weights: float32, where the data have weights.
         row_ids: Names of the rows.
     """
@@ -81,7 +82,7 @@ class MappedSplit:
                 name: values.take(rows, axis=0).astype(self.input_types[name], copy=False)
                 for name, values in self.inputs.items()
             },
-            labels=self.labels.take(rows),
+            labels=self.labels.take(rows, axis=0),
             weights=None if self.weights is None else self.weights.take(rows),
             rows=rows,
         )

@@ -60,7 +60,7 @@ class WrittenParts:
 
     Attributes:
         rows: Rows per part.
-        label_counts: Label value -> rows, per part; empty for regression.
+        label_counts: Label value (or label column, of several) -> rows, per part; empty for regression.
         profiles: "train" (training and validation rows) and "test".
         columns: The features with what was seen in the training rows.
     """
@@ -95,8 +95,7 @@ def write_parts(assignments: Sequence[Assignment], plan: ColumnPlan, folder: Pat
                 for part in Part:
                     rows = batch.filter(pa.array(parts == part))
                     writers[part].write(rows.select(schema.names))
-                    if not plan.is_regression:
-                        _count(labels[part], rows[plan.roles.label])
+                    _count(labels[part], rows, plan)
                 for side, mask in (("train", parts != Part.TEST), ("test", parts == Part.TEST)):
                     rows = batch.filter(pa.array(mask))
                     profilers[side].add(rows)
@@ -124,9 +123,14 @@ def _edges(assignments: Sequence[Assignment], plan: ColumnPlan) -> dict[str, tup
     return finder.edges()
 
 
-def _count(counter: Counter[str], labels: pa.Array) -> None:
-    for item in pc.value_counts(label_text(labels)).to_pylist():
-        counter[item["values"]] += item["counts"]
+def _count(counter: Counter[str], rows: pa.RecordBatch, plan: ColumnPlan) -> None:
+    if plan.is_multilabel:
+        for name in plan.roles.labels:
+            having = pc.sum(pc.equal(label_text(rows[name]), "1"), min_count=0).as_py()
+            counter.update({name: having} if having else {})
+    elif not plan.is_regression:
+        for item in pc.value_counts(label_text(rows[plan.roles.label])).to_pylist():
+            counter[item["values"]] += item["counts"]
 
 
 def _fingerprints(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -39,6 +39,11 @@ class ColumnPlan:
         """Whether labels are numbers."""
         return self.output.task is Task.REGRESSION
 
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether every output has a label column of zeros and ones."""
+        return self.output.task is Task.MULTILABEL
+
 
 def plan_columns(
     fields: Mapping[str, pa.Field],
@@ -61,6 +66,7 @@ def plan_columns(
         BindingError: The columns do not fit the network's inputs.
     """
     _check_roles(fields, unusable, roles)
+    _check_label_count(roles, output)
     fields = _with_channels(fields, inputs)
     candidates = _candidates(fields, roles, inputs)
     bound = bind_inputs(inputs, [column_schema(field) for field in candidates])
@@ -79,7 +85,7 @@ def plan_columns(
 
 def _named(roles: DataRoles) -> list[str]:
     """Columns that the request gives a part other than feature."""
-    single = [roles.label, roles.weight, roles.row_id, roles.entity, roles.time]
+    single = [*roles.labels, roles.weight, roles.row_id, roles.entity, roles.time]
     return [name for name in single if name is not None] + [item.column for item in roles.slices]
 
 
@@ -96,9 +102,10 @@ def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], ro
             )
     if ROW_ID in fields:
         raise DataError(f"Column name {ROW_ID!r} is reserved.", hint="Rename the column.")
-    if roles.label in roles.features:
-        raise DataError(f"The label {roles.label!r} is among the features.", hint="Take it out of `features`.")
-    for part in (roles.label, roles.row_id, roles.entity, roles.weight, roles.time):
+    among_features = [label for label in roles.labels if label in roles.features]
+    if among_features:
+        raise DataError(f"The label {among_features[0]!r} is among the features.", hint="Take it out of `features`.")
+    for part in (*roles.labels, roles.row_id, roles.entity, roles.weight, roles.time):
         if part is not None and column_schema(fields[part]).kind in (ColumnKind.IMAGE, ColumnKind.TENSOR):
             raise DataError(f"Column {part!r} holds arrays.", hint="Name a column of single values for this part.")
     if roles.weight is not None and not _is_number(fields[roles.weight]):
@@ -108,6 +115,30 @@ def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], ro
     ):
         raise DataError(
             f"The time column {roles.time!r} holds text.", hint="Write times as timestamps, numbers or ISO 8601."
+        )
+
+
+def _check_label_count(roles: DataRoles, output: OutputKind) -> None:
+    named = f"the request names {len(roles.labels)} label column(s): {_shortened(roles.labels)}"
+    if output.task is not Task.MULTILABEL:
+        if len(roles.labels) > 1:
+            raise DataError(
+                f"The network predicts one label (its task is {output.task}), {named}.",
+                hint="Name one label column. Several are for networks with several sigmoid outputs, compiled with "
+                "binary cross-entropy.",
+            )
+        return
+    if len(roles.labels) != output.units:
+        raise DataError(
+            f"The network predicts {output.units} labels, one with each output unit; {named}.",
+            hint="Name one column of zeros and ones for each unit, in the units' order. Where the units are classes "
+            "that exclude one another, compile the network with categorical cross-entropy.",
+        )
+    if roles.positive_label is not None:
+        raise DataError(
+            f"A positive label ({roles.positive_label!r}) needs one label column of two classes; of several label "
+            "columns each has 1 for its positive rows.",
+            hint="Leave the positive label out.",
         )
 
 
@@ -122,11 +153,11 @@ def _candidates(
     if roles.features:
         return tuple(fields[name] for name in roles.features)
     named = {item.name for item in inputs}
-    other_part = {roles.label, roles.weight, roles.row_id, roles.entity, roles.time}
+    other_part = {roles.weight, roles.row_id, roles.entity, roles.time}
     return tuple(
         field
         for name, field in fields.items()
-        if name not in roles.exclude and name != roles.label and (name not in other_part or name in named)
+        if name not in roles.exclude and name not in roles.labels and (name not in other_part or name in named)
     )
 
 

@@ -81,7 +81,7 @@ def prepare_snapshot(
     _check_row_ids(staged, roles, folder)
     assignments, rule = _assign(staged, plan, split, classes, folder)
     written = write_parts(assignments, plan, folder, reporter)
-    notes = plan.notes + tuple(_missing_classes(written, classes))
+    notes = plan.notes + tuple(_missing_classes(written, classes, "labels" if plan.is_multilabel else "classes"))
     return PreparedSnapshot(folder, plan, classes, written, rule, notes)
 
 
@@ -110,7 +110,9 @@ def _stage_all(
 ) -> tuple[dict[str, Staged], tuple[str, ...]]:
     staged = {"train": stage(named["train"], plan, "train", folder / "staged-train.parquet", None, reporter)}
     classes: tuple[str, ...] = ()
-    if not plan.is_regression:
+    if plan.is_multilabel:
+        classes = plan.roles.labels
+    elif not plan.is_regression:
         seen = staged["train"].label_counts(plan.roles.label)
         classes = class_order(list(seen), plan.output, plan.roles.positive_label)
     for part in named.keys() - {"train"}:
@@ -161,11 +163,11 @@ def _check_parts(parts: npt.NDArray[np.uint8], given: Sequence[str], rule: str) 
             )
 
 
-def _missing_classes(written: WrittenParts, classes: Sequence[str]) -> list[str]:
+def _missing_classes(written: WrittenParts, classes: Sequence[str], noun: str) -> list[str]:
     notes = []
     for part, counts in written.label_counts.items():
         absent = [name for name in classes if name not in counts]
         if absent:
             listed = ", ".join(map(repr, absent[:20]))
-            notes.append(f"The {part.name.lower()} part has no row of {len(absent)} of the classes: {listed}.")
+            notes.append(f"The {part.name.lower()} part has no row of {len(absent)} of the {noun}: {listed}.")
     return notes

@@ -5,6 +5,7 @@ the share asks for. What differs between the rules is only the key:
 
 * stratified by label: a hash of the row's id, or of its contents where rows have no id. So the order of the rows does
   not matter, a row keeps its side when others arrive, and rows with the same contents stay together.
+* of several label columns, the stratum is the rarest label that the row has.
 * by entity: a hash of the entity; the stratum is the highest class among the entity's rows.
 * by time: the time itself, latest first. With an entity too: the latest time of the entity.
 
@@ -25,7 +26,7 @@ import pyarrow as pa
 from darwin_core.contracts import DataRoles
 from darwin_core.data.columns import ROW_ID
 from darwin_core.data.hashing import hash_column
-from darwin_core.data.labels import class_indices
+from darwin_core.data.labels import class_indices, label_flags
 from darwin_core.data.permutation import mix64
 from darwin_core.data.staging import ENTITY_HASH, ROW_HASH, Staged
 
@@ -77,19 +78,20 @@ def split_keys(staged: Staged, roles: DataRoles, classes: Sequence[str], folder:
     Args:
         staged: The rows.
         roles: Label, row id, entity and time columns.
-        classes: Label values; empty for regression.
+        classes: Label values, or the label columns where there are several; empty for regression.
         folder: Where the keys are kept while the split is made.
     """
     keys = _scratch(folder / "keys", np.uint64, staged.rows)
     strata = _scratch(folder / "strata", np.int32, staged.rows)
     entities = _scratch(folder / "entities", np.uint64, staged.rows)
-    columns = {ROW_ID, ROW_HASH, ENTITY_HASH, roles.label} | ({roles.time} if roles.time else set())
+    columns = {ROW_ID, ROW_HASH, ENTITY_HASH, *roles.labels} | ({roles.time} if roles.time else set())
+    stratum = _strata(staged, roles, classes)
     start = 0
     for batch in staged.read(sorted(columns)):
         part = slice(start, start + batch.num_rows)
         keys[part] = _row_keys(batch, roles)
         if classes and roles.time is None:
-            strata[part] = class_indices(batch[roles.label], classes, lambda position: f"row {position}")
+            strata[part] = stratum(batch)
         entities[part] = _entities(batch)
         start += batch.num_rows
     if roles.entity is not None:
@@ -99,6 +101,24 @@ def split_keys(staged: Staged, roles: DataRoles, classes: Sequence[str], folder:
         strata=strata,
         by_time=roles.time is not None,
         rule=_rule(roles, classes),
+    )
+
+
+def _strata(
+    staged: Staged, roles: DataRoles, classes: Sequence[str]
+) -> Callable[[pa.RecordBatch], npt.NDArray[np.int32]]:
+    """What tells the stratum of each row of a batch: its class, or the rarest of its labels (0: it has none)."""
+
+    def row_name(position: int) -> str:
+        return f"row {position}"
+
+    if len(roles.labels) == 1:
+        return lambda batch: class_indices(batch[roles.label], classes, row_name)
+    counts = staged.flag_counts(roles.labels)
+    frequent_first = sorted(roles.labels, key=counts.__getitem__, reverse=True)
+    ranks = np.arange(1, len(frequent_first) + 1, dtype=np.int32)
+    return lambda batch: np.asarray(
+        (label_flags([batch[name] for name in frequent_first], frequent_first, row_name) * ranks).max(axis=1), np.int32
     )
 
 
@@ -130,6 +150,8 @@ def _rule(roles: DataRoles, classes: Sequence[str]) -> str:
             return f"whole entities by {roles.entity}, those with the latest {roles.time}"
         return f"latest rows by {roles.time}"
     stratified = ", stratified by label" if classes else ""
+    if len(roles.labels) > 1:
+        stratified = ", stratified by the rarest label of a row"
     if roles.entity is not None:
         return f"whole entities by {roles.entity}{stratified}"
     by = f"hash of {roles.row_id}" if roles.row_id else "hash of the row's contents"

@@ -18,7 +18,7 @@ from darwin_core.data.decoders import flat_values
 from darwin_core.data.factors import factor_names, image_factors
 from darwin_core.data.hashing import Hashes, hash_arrays, hash_column, hash_rows
 from darwin_core.data.images import decode_images
-from darwin_core.data.labels import class_indices, label_numbers, label_text
+from darwin_core.data.labels import class_indices, label_flags, label_numbers, label_text
 from darwin_core.data.mapped import Array
 from darwin_core.data.parquet import iter_parquet, open_parquet, rows_per_batch
 from darwin_core.data.planning import ColumnPlan
@@ -67,6 +67,14 @@ class Staged:
                     hint="Check the label column; for numbers, the reference must be a regression network.",
                 )
         return dict(counts)
+
+    def flag_counts(self, labels: Sequence[str]) -> dict[str, int]:
+        """Label column of zeros and ones -> rows that have the label."""
+        counts = np.zeros(len(labels), np.int64)
+        for batch in self.read(list(labels)):
+            flags = label_flags([batch[name] for name in labels], labels, lambda position: f"row {position}")
+            counts += flags.sum(axis=0, dtype=np.int64)
+        return dict(zip(labels, counts.tolist(), strict=True))
 
 
 def factor_columns(plan: ColumnPlan) -> dict[str, str]:
@@ -157,7 +165,9 @@ def _entity_hashes(batch: SourceBatch, plan: ColumnPlan) -> pa.Array:
 
 def _check_label(batch: SourceBatch, plan: ColumnPlan, classes: Sequence[str] | None) -> None:
     labels = batch.columns[plan.roles.label]
-    if plan.is_regression:
+    if plan.is_multilabel:
+        label_flags([batch.columns[name] for name in plan.roles.labels], plan.roles.labels, batch.row_name)
+    elif plan.is_regression:
         label_numbers(labels, batch.row_name)
     elif classes is not None:
         class_indices(labels, classes, batch.row_name)

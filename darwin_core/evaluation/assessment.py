@@ -16,6 +16,7 @@ from darwin_core.evaluation.curves import confusion_matrix, precision_recall_cur
 from darwin_core.evaluation.drift import Drift, score_drift
 from darwin_core.evaluation.gate import AlertEvidence, Measurements
 from darwin_core.evaluation.holdout import Holdout
+from darwin_core.evaluation.labels import compare_label, label_notes, pooled
 from darwin_core.evaluation.metrics import expected_calibration_error
 from darwin_core.evaluation.ranking import Floats
 from darwin_core.evaluation.statistics import Pair, Queues, alert_queues, caught_share
@@ -93,7 +94,8 @@ class Assessor:
         )
         missed_ids = tuple(self._holdout.row_ids[int(row)] for row in missed)
         advice = (alerts.advice,) if alerts is not None and alerts.advice else ()
-        return Assessment(measurements, flags, missed_ids, (*self._power(pair, flags), *advice))
+        notes = (*label_notes(self._holdout), *self._power(pair, flags), *advice)
+        return Assessment(measurements, flags, missed_ids, notes)
 
     def _alerting(self, reference: Scored, pair: Pair) -> tuple[float | None, Queues | None]:
         if self._task is not Task.BINARY or reference.validation is None:
@@ -127,12 +129,13 @@ class Assessor:
             )
 
     def _slices(self, pair: Pair, threshold: float | None, queues: Queues | None) -> tuple[SliceMetrics, ...]:
-        slices = self._holdout.slices
-        if not slices:
+        slices, labels = self._holdout.slices, self._holdout.labels
+        if not slices and not labels:
             return ()
-        total = len(slices) * self._gate.bootstrap_rounds
+        total = (len(slices) + len(labels)) * self._gate.bootstrap_rounds
         with self._reporter.track("Comparing slices", total) as tracker:
-            return tuple(self._slice(one, pair, threshold, queues, tracker) for one in slices)
+            by_label = (compare_label(self._holdout, pair, k, self._gate, tracker) for k in range(len(labels)))
+            return (*by_label, *(self._slice(one, pair, threshold, queues, tracker) for one in slices))
 
     def _slice(
         self, one: Slice, pair: Pair, threshold: float | None, queues: Queues | None, tracker: Tracker
@@ -149,7 +152,7 @@ class Assessor:
             queues=on_queue,
             advance=lambda rounds: tracker.advance(rounds, one.name),
         )
-        positives = int((cases.labels != 0).sum()) if self._task is Task.BINARY else None
+        positives = int(cases.positive.sum()) if self._task in (Task.BINARY, Task.MULTILABEL) else None
         return SliceMetrics(
             column=one.column,
             value=one.value,
@@ -159,7 +162,8 @@ class Assessor:
         )
 
     def _drift(self, reference: Scored, candidate: Scored) -> tuple[Drift, Drift] | None:
-        if self._task is Task.MULTICLASS or reference.validation is None or candidate.validation is None:
+        has_one_score = self._task in (Task.BINARY, Task.REGRESSION)
+        if not has_one_score or reference.validation is None or candidate.validation is None:
             return None
         return (
             score_drift(reference.validation.scores, reference.test.scores, seed=self._gate.seed),
@@ -210,12 +214,17 @@ class Assessor:
 
 
 def draw_curves(task: Task, holdout: Holdout, answers: dict[str, Answers], classes: int) -> Curves:
-    """ROC and precision-recall curves of binary tasks; confusion matrices up to a hundred classes."""
+    """ROC and precision-recall curves of binary tasks; confusion matrices up to a hundred classes.
+
+    The curves of several labels are over all rows and labels together.
+    """
     if task is Task.REGRESSION:
         return Curves()
     labels, weights = np.asarray(holdout.cases.labels), holdout.cases.weights
+    if task is Task.MULTILABEL:
+        labels, weights, answers = pooled(labels, weights, answers)
     confusion = {}
-    if classes <= _MAX_CLASSES:
+    if task is not Task.MULTILABEL and classes <= _MAX_CLASSES:
         confusion = {name: confusion_matrix(labels, one.predicted, classes) for name, one in answers.items()}
     if task is Task.MULTICLASS:
         return Curves(confusion=confusion)

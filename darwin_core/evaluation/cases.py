@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darwin_core.contracts import Task
+from darwin_core.evaluation.metrics import DECISION_THRESHOLD
 from darwin_core.evaluation.ranking import Floats
 
 _BLOCK_ROWS = 65_536
@@ -33,7 +34,8 @@ class Cases:
     """Rows of the hold-out without any network's answers.
 
     Args:
-        labels: Class index (binary: 1 is positive) or target, shape (n,).
+        labels: Class index (binary: 1 is positive) or target, shape (n,); zeros and ones of shape (n, labels) where a
+            row can have several labels.
         weights: Sample weights, shape (n,), or None.
         clusters: Index of the entity or day each row belongs to, shape (n,), or None where rows are independent.
         periods: Index of the alert period (day) of each row, shape (n,), or None: one alert queue for all rows.
@@ -48,6 +50,12 @@ class Cases:
     def rows(self) -> int:
         """Number of rows."""
         return len(self.labels)
+
+    @property
+    def positive(self) -> NDArray[np.bool_]:
+        """Which rows are positive, shape (n,); of several labels, those that have any."""
+        marked = np.asarray(self.labels) != 0
+        return marked if marked.ndim == 1 else np.asarray(marked.any(axis=1))
 
     def restricted(self, mask: NDArray[np.bool_]) -> Cases:
         """The rows of a slice."""
@@ -65,8 +73,8 @@ class Answers:
 
     Args:
         scores: Probability of the positive class (binary), probability of the predicted class (multiclass), or the
-            predicted value (regression), shape (n,).
-        predicted: Predicted class index, shape (n,); zeros for regression.
+            predicted value (regression), shape (n,); probability of each label, shape (n, labels).
+        predicted: Predicted class index, shape (n,); zeros for regression; zeros and ones of shape (n, labels).
     """
 
     scores: Floats
@@ -74,14 +82,14 @@ class Answers:
 
     @classmethod
     def from_scores(cls, task: Task, scores: NDArray[Any]) -> Answers:
-        """Read what ``to_scores`` gives: (n,) for binary and regression, (n, classes) for multiclass.
+        """Read what ``to_scores`` gives: (n,) for binary and regression, (n, classes or labels) for the others.
 
         A score that is no number counts as the lowest possible answer, never as an alert.
         """
         if task is Task.MULTICLASS:
             return _top_classes(scores)
         values = np.nan_to_num(np.asarray(scores, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-        decided = values >= 0.5 if task is Task.BINARY else np.zeros(len(values))
+        decided = np.zeros(len(values)) if task is Task.REGRESSION else values >= DECISION_THRESHOLD
         return cls(values, decided.astype(np.int64))
 
     def restricted(self, mask: NDArray[np.bool_]) -> Answers:

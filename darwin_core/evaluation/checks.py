@@ -88,7 +88,7 @@ class Margin:
 
 def settling(estimate: Estimate, interval: Interval, value: float, limit: float, confidence: float) -> str:
     """How many more cases would settle an open question, as a sentence."""
-    by_positives = estimate.positives is not None and estimate.metric in {"pr_auc", "roc_auc", "recall_at_budget"}
+    by_positives = estimate.positives is not None and estimate.metric in {"pr_auc", "roc_auc", "recall_at_budget", "f1"}
     cases, noun = (estimate.positives or 0, "positive rows") if by_positives else (estimate.rows, "rows")
     return more_cases(cases, cases_to_settle(cases, interval, value, limit, confidence=confidence), noun)
 

@@ -6,24 +6,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from darwin_core.contracts import Estimate, GateConfig, Task
 from darwin_core.evaluation.cases import Cases
 from darwin_core.evaluation.proportions import Interval, paired_difference, quantile, silence_bound
 from darwin_core.evaluation.ranking import Floats
 from darwin_core.evaluation.resampling import Resampling, bootstrap, expanded_level, percentile_bounds
-from darwin_core.evaluation.statistics import BinaryStatistic, MulticlassStatistic, Pair, Queues, RegressionStatistic
+from darwin_core.evaluation.statistics import (
+    BinaryStatistic,
+    MulticlassStatistic,
+    MultilabelStatistic,
+    Pair,
+    Queues,
+    RegressionStatistic,
+)
 
-Statistic = BinaryStatistic | MulticlassStatistic | RegressionStatistic
+Statistic = BinaryStatistic | MulticlassStatistic | MultilabelStatistic | RegressionStatistic
 
 RELATIVE = frozenset({"rmse", "alert_rate"})
 """Figures whose *relative* change is bounded. Their ``low`` and ``high`` are the relative bounds times the reference's
 value, so dividing by ``Estimate.reference`` gives the bounds of the ratio back."""
 
-_ORDER = ("pr_auc", "recall_at_budget", "accuracy", "rmse", "roc_auc", "alert_rate", "ece", "brier")
+_ORDER = ("pr_auc", "recall_at_budget", "f1", "accuracy", "rmse", "roc_auc", "alert_rate", "ece", "brier")
 """The telling figure of a task first: readers that show one estimate show that one."""
 
-_POSITIVES_COUNT = frozenset({"pr_auc", "roc_auc", "recall_at_budget"})
+_POSITIVES_COUNT = frozenset({"pr_auc", "roc_auc", "recall_at_budget", "f1"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,8 @@ def _statistic(
 ) -> Statistic:
     if task is Task.BINARY:
         return BinaryStatistic(cases, pair, alert_budget=gate.alert_budget, threshold=threshold, queues=queues)
+    if task is Task.MULTILABEL:
+        return MultilabelStatistic(cases, pair)
     return MulticlassStatistic(cases, pair) if task is Task.MULTICLASS else RegressionStatistic(cases, pair)
 
 
@@ -99,7 +109,7 @@ class _Frame:
             low=float(np.clip(interval.low, -bound, bound)),
             high=float(np.clip(interval.high, -bound, bound)),
             rows=self.cases.rows,
-            positives=self._positives() if self.task is Task.BINARY else None,
+            positives=int(self.cases.positive.sum()) if self.task in (Task.BINARY, Task.MULTILABEL) else None,
             method=method,
         )
 
@@ -114,11 +124,27 @@ class _Frame:
         """How many independent units carry the figure: positives, rows or clusters, whichever is fewest."""
         if name not in _POSITIVES_COUNT:
             return min(self.units, self._effective_rows())
-        positive = np.asarray(self.cases.labels) != 0
-        if self.cases.clusters is None:
+        positive = self.cases.positive
+        if self.cases.clusters is not None:
+            carried = len(np.unique(self.cases.clusters[positive]))
+        else:
             carried = int(positive.sum())
-            return min(carried, self.cases.rows - carried) if name == "roc_auc" else carried
-        return len(np.unique(self.cases.clusters[positive]))
+            if name == "roc_auc" and self.task is Task.BINARY:
+                carried = min(carried, self.cases.rows - carried)
+        return min(carried, self._label_carriers(name)) if self.task is Task.MULTILABEL else carried
+
+    def _label_carriers(self, name: str) -> int:
+        """Units behind a mean over labels: as many as if every label had no more rows than the one with the fewest.
+
+        What hides behind silence (:func:`silence_bound`) can lie in one label alone, and weighs one in so many labels
+        there. F1 counts all labels together, so no label limits it.
+        """
+        if name == "f1":
+            return self.cases.rows
+        having = (np.asarray(self.cases.labels) != 0).sum(axis=0)
+        fewest = np.minimum(having, self.cases.rows - having) if name == "roc_auc" else having
+        known = fewest[fewest > 0]
+        return int(known.min()) * len(known) if len(known) else 0
 
     def _interval(self, name: str, reference: float, candidate: float, replicates: Floats) -> tuple[Interval, str]:
         confidence, difference = self.gate.confidence, candidate - reference
@@ -143,18 +169,20 @@ class _Frame:
 
     def _tango(self) -> Interval:
         truth = np.asarray(self.cases.labels)
-        reference, candidate = (answers.predicted == truth for answers in self.pair)
+        reference, candidate = (_right(answers.predicted == truth) for answers in self.pair)
         gained, lost = int((candidate & ~reference).sum()), int((reference & ~candidate).sum())
         return paired_difference(self.cases.rows, gained, lost, confidence=self.gate.confidence)
-
-    def _positives(self) -> int:
-        return int((np.asarray(self.cases.labels) != 0).sum())
 
     def _effective_rows(self) -> int:
         """Kish's effective sample size: unequal weights carry less than their number of rows."""
         if self.cases.weights is None:
             return self.cases.rows
         return int(self.cases.weights.sum() ** 2 / (self.cases.weights**2).sum())
+
+
+def _right(equal: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows that are right, shape (n,); of several labels, every one."""
+    return equal if equal.ndim == 1 else np.asarray(equal.all(axis=1))
 
 
 def _symmetric(centre: float, replicates: Floats, confidence: float, units: int) -> Interval:

@@ -30,7 +30,8 @@ def write_evidence(
 
     Columns: ``row_id``, ``label``, ``weight`` (where rows have weights), per network ``<name>_score`` (probability of
     the positive class, probability of the predicted class, or predicted value), ``<name>_predicted`` (class index;
-    classification only) and ``<name>_alerted`` (where alerts exist), and ``slice:<column>`` per declared slice.
+    classification only) and ``<name>_alerted`` (where alerts exist), and ``slice:<column>`` per declared slice. Several
+    labels have a column each: ``label.<label>``, ``<name>_score.<label>``, ``<name>_predicted.<label>``.
 
     Args:
         path: Where to write; the file appears only when complete.
@@ -39,13 +40,13 @@ def write_evidence(
         answers: Network -> its answers.
         flags: Network -> rows on its alert queue; may be empty.
     """
-    columns: dict[str, NDArray[Any]] = {"label": np.asarray(holdout.cases.labels)}
+    columns: dict[str, NDArray[Any]] = _by_label("label", np.asarray(holdout.cases.labels), holdout.labels)
     if holdout.cases.weights is not None:
         columns["weight"] = holdout.cases.weights
     for name, one in answers.items():
-        columns[f"{name}_score"] = one.scores
+        columns |= _by_label(f"{name}_score", one.scores, holdout.labels)
         if task is not Task.REGRESSION:
-            columns[f"{name}_predicted"] = one.predicted
+            columns |= _by_label(f"{name}_predicted", one.predicted, holdout.labels)
         if name in flags:
             columns[f"{name}_alerted"] = flags[name]
     columns |= {f"slice:{name}": values for name, values in holdout.names.items()}
@@ -60,3 +61,10 @@ def write_evidence(
             writer.write_table(table)
         if writer is not None:
             writer.close()
+
+
+def _by_label(name: str, values: NDArray[Any], labels: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """One column, or one for each of several labels."""
+    if values.ndim == 1:
+        return {name: values}
+    return {f"{name}.{label}": values[:, index] for index, label in enumerate(labels)}

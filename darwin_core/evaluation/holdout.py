@@ -27,7 +27,8 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 class Holdout:
     """Everything about the sealed rows except what networks say about them.
 
-    ``names`` holds the slice of every row per cut; ``notes`` what a reader has to know about how rows are resampled.
+    ``names`` holds the slice of every row per cut; ``notes`` what a reader has to know about how rows are resampled;
+    ``labels`` the names of the labels where a row can have several.
     """
 
     cases: Cases
@@ -35,6 +36,7 @@ class Holdout:
     names: dict[str, NDArray[np.object_]]
     row_ids: Sequence[str]
     notes: tuple[str, ...]
+    labels: tuple[str, ...] = ()
 
 
 def read_holdout(path: Path, snapshot: Snapshot, split: MappedSplit) -> Holdout:
@@ -64,7 +66,8 @@ def read_holdout(path: Path, snapshot: Snapshot, split: MappedSplit) -> Holdout:
         clusters=clusters,
         periods=periods,
     )
-    return Holdout(cases, cut(names), names, split.row_ids, (note,) if note else ())
+    labels = roles.labels if len(roles.labels) > 1 else ()
+    return Holdout(cases, cut(names), names, split.row_ids, (note,) if note else (), labels)
 
 
 def _clusters(

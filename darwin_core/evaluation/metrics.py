@@ -1,6 +1,7 @@
 """Quality metrics in plain numpy: exact, vectorised, tie-safe, with sample weights where they have a meaning.
 
-A weight of 2 means the same as the row standing there twice. Labels are class indices (binary: 1 is positive).
+A weight of 2 means the same as the row standing there twice. Labels are class indices (binary: 1 is positive), or
+zeros and ones of shape (n, labels) where a row can have several labels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from darwin_core.evaluation.ranking import Floats, Ranking, RankMetrics, alert_c
 
 TAIL_SHARE = 0.01
 """Share of rows with the highest scores that form the calibration error's extra tail bin."""
+
+DECISION_THRESHOLD = 0.5
+"""From this probability on, a network of several labels says that a row has the label."""
 
 _EPSILON = 1e-7  # what Keras clips probabilities to before taking a logarithm
 
@@ -62,6 +66,51 @@ def rmse(labels: ArrayLike, predictions: ArrayLike, weights: ArrayLike | None = 
     return float(np.sqrt(_mean(errors**2, weights)))
 
 
+def mean_pr_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Mean average precision: :func:`pr_auc` of each label, averaged over the labels that have a positive row.
+
+    Args:
+        labels: Zeros and ones, shape (n, labels).
+        scores: Scores, shape (n, labels).
+        weights: Row weights, shape (n,).
+
+    Returns:
+        NaN where no label has a positive row.
+    """
+    return _mean_known([pr_auc(*each, weights) for each in _by_label(labels, scores)])
+
+
+def mean_roc_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """:func:`roc_auc` of each label, averaged over those with both kinds of rows. Shapes as :func:`mean_pr_auc`."""
+    return _mean_known([roc_auc(*each, weights) for each in _by_label(labels, scores)])
+
+
+def micro_f1(labels: ArrayLike, predicted: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Micro-averaged F1: 2 TP / (2 TP + FP + FN), counted over all rows and labels together.
+
+    Args:
+        labels: Zeros and ones, shape (n, labels).
+        predicted: Zeros and ones, shape (n, labels).
+        weights: Row weights, shape (n,).
+
+    Returns:
+        NaN where no label is there and none is predicted.
+    """
+    truth, guess = np.asarray(labels) != 0, np.asarray(predicted) != 0
+    both, either = _mean((truth & guess).sum(axis=1), weights), _mean(f1_base(truth, guess), weights)
+    return 2 * both / either if either else float("nan")
+
+
+def f1_base(truth: NDArray[np.bool_], guess: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """2 TP + FP + FN of each row, shape (n,): labels that are there plus labels that are predicted."""
+    return np.asarray(truth.sum(axis=1) + guess.sum(axis=1), np.int64)
+
+
+def subset_accuracy(labels: ArrayLike, predicted: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Share of rows of which every label is predicted rightly. Shapes as in :func:`micro_f1`."""
+    return _mean((np.asarray(labels) == np.asarray(predicted)).all(axis=1), weights)
+
+
 def brier(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean squared error of probabilities. Shape (n,): of the positive class; (n, K): summed over the classes."""
     truth, shares = np.asarray(labels), np.asarray(probabilities, np.float64)
@@ -72,10 +121,15 @@ def brier(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None
 
 
 def log_loss(labels: ArrayLike, probabilities: ArrayLike, weights: ArrayLike | None = None) -> float:
-    """Mean negative log-likelihood, probabilities clipped to [1e-7, 1 - 1e-7]. Shapes as in :func:`brier`."""
+    """Mean negative log-likelihood, probabilities clipped to [1e-7, 1 - 1e-7]. Shapes as in :func:`brier`.
+
+    Several labels of shape (n, labels) have a probability each: the mean over them.
+    """
     truth, shares = np.asarray(labels), np.clip(np.asarray(probabilities, np.float64), _EPSILON, 1 - _EPSILON)
     if shares.ndim == 1:
         return _mean(-np.log(np.where(truth != 0, shares, 1 - shares)), weights)
+    if truth.ndim == 2:
+        return _mean(-np.log(np.where(truth != 0, shares, 1 - shares)).mean(axis=1), weights)
     return _mean(-np.log(shares[np.arange(len(truth)), truth.astype(np.int64)]), weights)
 
 
@@ -126,7 +180,7 @@ def quality_metrics(
 
     Args:
         kind: How to read the outputs.
-        labels: Class indices, or targets for regression, shape (n,).
+        labels: Class indices, or targets for regression, shape (n,); several labels: zeros and ones, (n, units).
         outputs: Raw outputs of the network, shape (n,) or (n, units).
         alert_budget: Share of rows that can be investigated; used for binary tasks.
         weights: Row weights, shape (n,).
@@ -134,6 +188,8 @@ def quality_metrics(
     from darwin_core.networks import to_scores  # the rest of this module must load without TensorFlow
 
     scores = np.asarray(to_scores(kind, np.asarray(outputs)))
+    if kind.task is Task.MULTILABEL:
+        return _multilabel_metrics(np.asarray(labels), scores, weights)
     truth = np.asarray(labels).reshape(-1)
     if kind.task is Task.REGRESSION:
         error = rmse(truth, scores, weights)
@@ -147,6 +203,30 @@ def quality_metrics(
         value = float(getattr(ranked, name)[0])
         found[name] = value if np.isfinite(value) else None
     return QualityMetrics(**found, accuracy=accuracy(truth, scores >= 0.5, weights))
+
+
+def _multilabel_metrics(truth: NDArray[Any], scores: Floats, weights: ArrayLike | None) -> QualityMetrics:
+    predicted = scores >= DECISION_THRESHOLD
+    found = {
+        "pr_auc": mean_pr_auc(truth, scores, weights),
+        "roc_auc": mean_roc_auc(truth, scores, weights),
+        "f1": micro_f1(truth, predicted, weights),
+    }
+    return QualityMetrics(
+        loss=log_loss(truth, scores, weights),
+        accuracy=subset_accuracy(truth, predicted, weights),
+        **{name: value for name, value in found.items() if np.isfinite(value)},
+    )
+
+
+def _by_label(labels: ArrayLike, scores: ArrayLike) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+    truth, values = np.asarray(labels), np.asarray(scores)
+    return [(truth[:, index], values[:, index]) for index in range(truth.shape[1])]
+
+
+def _mean_known(values: list[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _ranked(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None, *, alert_share: float) -> RankMetrics:

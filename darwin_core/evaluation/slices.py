@@ -24,6 +24,7 @@ PREFIX = "S1"
 JUDGED = {
     Task.BINARY: ("pr_auc", "recall_at_budget", "alert_rate"),
     Task.MULTICLASS: ("accuracy",),
+    Task.MULTILABEL: ("pr_auc", "f1"),
     Task.REGRESSION: ("rmse",),
 }
 """Metrics that are judged per slice."""

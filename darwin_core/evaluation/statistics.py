@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darwin_core.evaluation.cases import Answers, Cases
-from darwin_core.evaluation.metrics import calibration_bins
+from darwin_core.evaluation.metrics import calibration_bins, f1_base
 from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capacity
 
 Pair = tuple[Answers, Answers]
@@ -90,6 +90,45 @@ class MulticlassStatistic:
         return {**self._means(weights), "ece": np.stack([sums(weights) for sums in self._calibration])}
 
 
+class MultilabelStatistic:
+    """Means over the labels of PR-AUC, ROC-AUC and ECE; micro-averaged F1; the share of rows with every label right.
+
+    A mean leaves out the labels that have no value under a weighting (none of their positive rows was drawn).
+
+    Args:
+        cases: The rows; labels of shape (n, labels).
+        pair: Both networks' answers, scores and predictions of shape (n, labels).
+    """
+
+    def __init__(self, cases: Cases, pair: Pair) -> None:
+        truth = np.asarray(cases.labels) != 0
+        predicted = [answers.predicted != 0 for answers in pair]
+        labels = range(truth.shape[1])
+        self._rankings = [[Ranking(truth[:, k], answers.scores[:, k]) for k in labels] for answers in pair]
+        self._calibration = [[_CalibrationSums(truth[:, k], answers.scores[:, k]) for k in labels] for answers in pair]
+        self._means = _Means(
+            {
+                "accuracy": [(guess == truth).all(axis=1) for guess in predicted],
+                "right": [(guess & truth).sum(axis=1) for guess in predicted],
+                "base": [f1_base(truth, guess) for guess in predicted],
+            }
+        )
+
+    def __call__(self, weights: Weights) -> Mapping[str, Floats]:
+        """All figures under each weighting."""
+        found = self._means(weights)
+        ranked = [[ranking.metrics(weights, alert_share=1.0) for ranking in network] for network in self._rankings]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            f1 = 2 * found["right"] / found["base"]
+        return {
+            "accuracy": found["accuracy"],
+            "f1": f1,
+            "pr_auc": np.stack([_mean_known([one.pr_auc for one in network]) for network in ranked]),
+            "roc_auc": np.stack([_mean_known([one.roc_auc for one in network]) for network in ranked]),
+            "ece": np.stack([np.mean([sums(weights) for sums in network], axis=0) for network in self._calibration]),
+        }
+
+
 class RegressionStatistic:
     """Root mean squared error."""
 
@@ -132,6 +171,15 @@ def _recall(weights: Weights, queued: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         recall: Floats = np.stack(caught) / positives
     return recall
+
+
+def _mean_known(by_label: list[Floats]) -> Floats:
+    """Mean over the labels that have a value, shape (rounds,); NaN where none has."""
+    values = np.stack(by_label)
+    known = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        mean: Floats = np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
+    return mean
 
 
 class _Means:

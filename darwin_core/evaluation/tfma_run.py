@@ -109,7 +109,7 @@ class TfmaOutcome:
 
 
 def metrics_for(task: Task, gate: GateConfig, requirements: Sequence[Requirement]) -> tuple[TfmaMetric, ...]:
-    """The metrics of a task with the gate's margins and the user's absolute requirements as thresholds."""
+    """The metrics of a task of one label; thresholds are the gate's margins and the user's absolute requirements."""
     floors = {
         one.metric.value: one.bound
         for one in requirements

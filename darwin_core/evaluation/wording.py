@@ -17,6 +17,7 @@ TITLES = {
     "pr_auc": "PR-AUC",
     "roc_auc": "ROC-AUC",
     "recall_at_budget": "Recall at the alert budget",
+    "f1": "F1",
     "rmse": "RMSE",
     "ece": "Calibration error",
     "brier": "Brier score",

@@ -68,8 +68,11 @@ class SingleChange:
         self._score = score
 
     def describe(self, row: Inputs) -> str | None:
-        """The smallest flipping change of a row (inputs with one row) as a sentence; None for regression."""
-        if self._rule.task is Task.REGRESSION:
+        """The smallest flipping change of a row (inputs with one row) as a sentence.
+
+        None for regression, and where a row can have several labels: there is no one decision to flip.
+        """
+        if self._rule.task in (Task.REGRESSION, Task.MULTILABEL):
             return None
         before = self._score(row)
         if not self._features.features:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,9 @@ class DecisionRule:
 
     Attributes:
         task: What the network predicts.
-        classes: Label values in the order of the outputs; empty for regression.
+        classes: Label values (of several labels: their names) in the order of the outputs; empty for regression.
         label: Name of the label column.
-        threshold: Two classes only: from this score on, a row is an alert.
+        threshold: Two classes: from this score on, a row is an alert. Several labels: from it on, a label is there.
     """
 
     task: Task
@@ -29,11 +30,16 @@ class DecisionRule:
     threshold: float = 0.5
 
     def targets(self, scores: Floats) -> Targets | None:
-        """(rows,) the class whose score is attributed: the predicted one of several, else None."""
+        """(rows,) the class whose score is attributed: the predicted one of several (likeliest label), else None."""
         return np.asarray(np.argmax(scores, axis=1), np.int64) if scores.ndim == 2 else None
 
     def decided(self, scores: Floats) -> NDArray[np.int64]:
-        """(rows,) class index of the decision; zeros for regression, where nothing is decided."""
+        """(rows,) class index of the decision; zeros for regression, where nothing is decided.
+
+        Several labels: (rows, labels), 1 where the label is said to be there.
+        """
+        if self.task is Task.MULTILABEL:
+            return np.asarray(scores >= self.threshold, np.int64)
         if scores.ndim == 2:
             return np.asarray(np.argmax(scores, axis=1), np.int64)
         if self.task is Task.REGRESSION:
@@ -44,7 +50,13 @@ class DecisionRule:
         """The decision about one row, as the report shows it."""
         if self.task is Task.REGRESSION:
             return show_effect(float(scores[row]))
+        if self.task is Task.MULTILABEL:
+            return self.named(self.decided(scores[row : row + 1])[0])
         return self.classes[int(self.decided(scores[row : row + 1])[0])]
+
+    def named(self, flags: NDArray[Any]) -> str:
+        """Several labels in words, from the (labels,) flags of a row."""
+        return ", ".join(name for name, flag in zip(self.classes, flags, strict=True) if flag) or "no label"
 
     def score(self, scores: Floats, row: int) -> float:
         """The score behind ``shown``."""
@@ -63,6 +75,8 @@ class DecisionRule:
             return f"the predicted {self.label}"
         if self.task is Task.BINARY:
             return f"the probability of {self.label} = {self.classes[-1]}"
+        if self.task is Task.MULTILABEL:
+            return "the probability of the label that the candidate finds likeliest in the row"
         return "the probability of the class that the candidate predicts"
 
 

@@ -64,6 +64,8 @@ def _border(rule: DecisionRule, scores: Floats) -> Iterable[Floats]:
         return ()
     if scores.ndim == 1:
         return (np.abs(scores - rule.threshold),)
+    if rule.task is Task.MULTILABEL:
+        return (np.abs(scores - rule.threshold).min(axis=1),)
     ordered = np.sort(scores, axis=1)
     return (ordered[:, -1] - ordered[:, -2],)
 

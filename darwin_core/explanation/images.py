@@ -102,7 +102,7 @@ def _plan(subject: Subject, rule: DecisionRule) -> _Plan:
 
 
 def _choose(rule: DecisionRule, scored: ScoredRows, most: int) -> NDArray[np.int64]:
-    if rule.task is Task.REGRESSION:
+    if rule.task in (Task.REGRESSION, Task.MULTILABEL):
         return telling_rows(rule, scored.candidate, scored.reference, each=most // 2)[:most]
     confidence = scored.candidate
     if confidence.ndim == 2:
@@ -122,16 +122,21 @@ def _example(
     pixels: NDArray[np.uint8],
     maps: tuple[Floats, Floats],
 ) -> ImageExplanation:
-    label = scored.labels[position]
     return ImageExplanation(
         row_id=subject.validation.row_ids[int(scored.rows[position])],
-        label=rule.classes[int(label)] if rule.classes else show_effect(float(label)),
+        label=_true_label(rule, scored.labels[position]),
         predicted=rule.shown(scored.candidate, position),
         score=rule.score(scored.candidate, position),
         picture=picture_uri(pixels),
         attribution=overlay_uri(pixels, maps[0]),
         reference_attribution=overlay_uri(pixels, maps[1]),
     )
+
+
+def _true_label(rule: DecisionRule, label: Any) -> str:
+    if rule.task is Task.MULTILABEL:
+        return rule.named(label)
+    return rule.classes[int(label)] if rule.classes else show_effect(float(label))
 
 
 def _falls(subject: Subject, rule: DecisionRule, pictures: NDArray[Any], maps: Floats) -> Floats:

@@ -32,7 +32,7 @@ class LogOdds:
         self._gradient: Any = None
 
     def __call__(self, inputs: Inputs, targets: Targets | None) -> Floats:
-        """Log-odds of the target class, shape (rows,)."""
+        """Log-odds of the target class or label, shape (rows,)."""
         outputs = self._scorer.outputs(inputs)
         chosen = np.zeros(len(outputs), np.int64) if targets is None else targets
         found = self._log_odds(tf.constant(outputs, tf.float32), tf.constant(chosen, tf.int64))
@@ -54,10 +54,12 @@ class LogOdds:
     def _log_odds(self, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         kind = self._scorer.kind
         outputs = tf.reshape(outputs, (-1, kind.units))
-        if kind.task is Task.BINARY:
+        if kind.task in (Task.BINARY, Task.MULTILABEL):
+            several = kind.task is Task.MULTILABEL
+            own = tf.gather(outputs, targets, axis=1, batch_dims=1) if several else outputs[:, 0]
             if kind.from_logits:
-                return outputs[:, 0]
-            p = tf.clip_by_value(outputs[:, 0], _CLOSEST, 1 - _CLOSEST)
+                return own
+            p = tf.clip_by_value(own, _CLOSEST, 1 - _CLOSEST)
             return tf.math.log(p) - tf.math.log1p(-p)
         logits = outputs if kind.from_logits else tf.math.log(outputs + _TINY)
         own = tf.one_hot(targets, kind.units, on_value=True, off_value=False)

@@ -17,7 +17,7 @@ _GRADIENT_ROWS = 256
 
 
 class NetworkScorer:
-    """Scores of a network: probability of the positive class, of each class, or the predicted number.
+    """Scores of a network: probability of the positive class, of each class or label, or the predicted number.
 
     Args:
         model: The network.
@@ -41,7 +41,7 @@ class NetworkScorer:
         return not more and given.dtype.startswith(("float", "bfloat"))
 
     def scores(self, inputs: Inputs) -> Floats:
-        """Scores of shape (rows,), or (rows, classes) where there are more than two."""
+        """Scores of shape (rows,), or (rows, classes) where there are more than two, or (rows, labels)."""
         return np.asarray(to_scores(self.kind, self.outputs(inputs)), np.float64)
 
     def outputs(self, inputs: Inputs) -> NDArray[Any]:
@@ -80,7 +80,8 @@ def score_of(kind: OutputKind, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Ten
         return outputs[:, 0]
     if kind.task is Task.BINARY:
         return tf.sigmoid(outputs[:, 0]) if kind.from_logits else outputs[:, 0]
-    probabilities = tf.nn.softmax(outputs) if kind.from_logits else outputs
+    link = tf.sigmoid if kind.task is Task.MULTILABEL else tf.nn.softmax
+    probabilities = link(outputs) if kind.from_logits else outputs
     return tf.gather(probabilities, targets, axis=1, batch_dims=1)
 
 

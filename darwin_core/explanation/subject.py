@@ -66,8 +66,8 @@ class ScoredRows:
 
     Attributes:
         rows: Positions in the validation part, ascending.
-        labels: (rows,) class index or value.
-        reference: Scores, (rows,) or (rows, classes).
+        labels: (rows,) class index or value; (rows, labels) zeros and ones where a row can have several labels.
+        reference: Scores, (rows,) or (rows, classes or labels).
         candidate: Scores.
         without_score: Rows left out because a network gave no finite score for them.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,11 +111,17 @@ def look_for_weakened(subject: Subject, scored: ScoredRows, reporter: Reporter) 
     if subject.kind.task is Task.REGRESSION:
         return ()
     wrong = [
-        decision_rule(subject, scores).decided(scores) != scored.labels.astype(np.int64)
+        _is_wrong(decision_rule(subject, scores).decided(scores), scored.labels)
         for scores in (scored.reference, scored.candidate)
     ]
     found = _picture_groups(subject, scored, reporter) if subject.is_pictures else _table_groups(subject, scored)
     return tuple(_as_finding(each, subject, scored) for each in find_weakened(list(found), *wrong))
+
+
+def _is_wrong(decided: NDArray[np.int64], labels: NDArray[Any]) -> Bools:
+    """(rows,) where the decision is not the label; of several labels, where any is wrong."""
+    wrong = decided != labels.astype(np.int64)
+    return wrong if wrong.ndim == 1 else np.asarray(wrong.any(axis=1))
 
 
 def _p_value(members: Bools, lost: Bools, gained: Bools) -> float:
@@ -172,7 +179,10 @@ def _ranges(name: str, numbers: NDArray[np.float64], kind: ColumnKind) -> Iterat
 def _picture_groups(subject: Subject, scored: ScoredRows, reporter: Reporter) -> Iterator[Group]:
     label = subject.snapshot.roles.label
     for index, name in enumerate(subject.snapshot.classes):
-        yield Group(f"{label} = {name}", scored.labels == index)
+        if subject.kind.task is Task.MULTILABEL:
+            yield Group(f"label {name}", scored.labels[:, index] != 0)
+        else:
+            yield Group(f"{label} = {name}", scored.labels == index)
     space = factor_space(subject, subject.validation.take(scored.rows[:_SPACE_ROWS]).inputs)
     factors = [factor for factor in factors_of(space) if isinstance(factor, PictureFactor)]
     starts = range(0, len(scored.rows), _BATCH_ROWS)

@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 from darwin_core.arrays import Arrays, save_arrays
 from darwin_core.contracts import ExportRecord, Latency, OutputKind, QualityMetrics, Task
 from darwin_core.evaluation.alerts import deployed_threshold
-from darwin_core.evaluation.metrics import quality_metrics
+from darwin_core.evaluation.metrics import DECISION_THRESHOLD, quality_metrics
 from darwin_core.exports.base import Exporter
 from darwin_core.exports.processes import run_module
 from darwin_core.networks import to_scores
 
 _CALLS = 200
 _WARMUP = 20
-_PRIMARY = {Task.MULTICLASS: "accuracy", Task.BINARY: "pr_auc", Task.REGRESSION: "rmse"}
+_PRIMARY = {
+    Task.MULTICLASS: "accuracy",
+    Task.BINARY: "pr_auc",
+    Task.MULTILABEL: "pr_auc",
+    Task.REGRESSION: "rmse",
+}
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class TrialRows:
 
     Attributes:
         inputs: Input of the network -> array with the batch axis first.
-        labels: Class indices or targets, shape (rows,); None: unknown.
+        labels: Class indices or targets, shape (rows,), or zeros and ones, shape (rows, labels); None: unknown.
         weights: Row weights, shape (rows,); None: all alike.
         real: False where the rows were made up.
     """
@@ -114,9 +119,11 @@ def compared(
 def _agreement(
     kind: OutputKind, own: NDArray[np.float64], theirs: NDArray[np.float64], alert_budget: float
 ) -> float | None:
-    """Share of equal decisions: the class, or for two classes whether the network's threshold is reached."""
+    """Share of equal decisions: the class, for two classes whether the network's threshold is reached, each label."""
     if kind.task is Task.MULTICLASS:
         return float((own.argmax(axis=1) == theirs.argmax(axis=1)).mean())
+    if kind.task is Task.MULTILABEL:
+        return float(((own >= DECISION_THRESHOLD) == (theirs >= DECISION_THRESHOLD)).mean())
     if kind.task is Task.BINARY:
         threshold = deployed_threshold(own, alert_budget)
         return float(((own >= threshold) == (theirs >= threshold)).mean())

@@ -49,7 +49,10 @@ class LossSpec:
 
     @property
     def task(self) -> Task | None:
-        """What networks with this loss predict; None for a loss that does not tell."""
+        """What networks with this loss predict; None for a loss that does not tell.
+
+        The binary losses on several units speak of as many labels.
+        """
         return _TASKS.get(self.name)
 
     @property

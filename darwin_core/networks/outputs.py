@@ -46,7 +46,8 @@ def output_kind(model: keras.Model, compiled: Mapping[str, Any] | str | Path | N
             f"Network '{model.name}': {units} output unit(s) with activation '{activation}' and {loss} can mean "
             "several things.",
             hint="Compile it with the loss it was trained with before saving: binary or (sparse) categorical "
-            "cross-entropy for classes, mean squared error (or alike) for a number.",
+            "cross-entropy for classes, binary cross-entropy for several labels, mean squared error (or alike) for a "
+            "number.",
         )
     return kind
 
@@ -59,12 +60,14 @@ def to_scores(kind: OutputKind, outputs: NDArray[Any]) -> NDArray[np.float64]:
         outputs: Shape (rows, units) or (rows,).
 
     Returns:
-        Binary: (rows,) probability of the positive class. Multiclass: (rows, classes) probabilities. Regression:
-        (rows,) predictions.
+        Binary: (rows,) probability of the positive class. Multiclass: (rows, classes) probabilities. Multilabel:
+        (rows, labels) probability of each label. Regression: (rows,) predictions.
     """
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), kind.units)
     if kind.task is Task.MULTICLASS:
         return np.asarray(softmax(values, axis=1) if kind.from_logits else values)
+    if kind.task is Task.MULTILABEL:
+        return np.asarray(expit(values) if kind.from_logits else values)
     flat = values[:, 0]
     return np.asarray(expit(flat) if kind.from_logits else flat)
 
@@ -134,9 +137,13 @@ def _by_both(units: int, activation: str, spec: LossSpec | None) -> OutputKind |
 
 
 def _several_units(units: int, activation: str, task: Task | None, *, from_logits: bool) -> OutputKind | None:
-    """Classes, one unit each. Independent labels (several sigmoids) and several numbers are not supported."""
+    """Classes or independent labels, one unit each. Several numbers are not supported."""
     if activation == "softmax":
         return OutputKind(task=Task.MULTICLASS, units=units, from_logits=False)
     if task is Task.MULTICLASS:
         return OutputKind(task=Task.MULTICLASS, units=units, from_logits=from_logits)
+    if task is Task.BINARY:
+        return OutputKind(task=Task.MULTILABEL, units=units, from_logits=from_logits and activation != "sigmoid")
+    if task is None and activation == "sigmoid":
+        return OutputKind(task=Task.MULTILABEL, units=units, from_logits=False)
     return None

@@ -81,9 +81,11 @@ def _chooser(search: SearchRecord) -> str:
 def _purpose(content: CardContent) -> Iterator[str]:
     roles, classes = content.snapshot.roles, content.snapshot.classes
     yield "## What it is for"
-    target = f"one of the classes {', '.join(classes)}" if classes else "a number"
+    target = f"`{roles.label}`, one of the classes {', '.join(classes)}" if classes else f"`{roles.label}`, a number"
+    if len(roles.labels) > 1:
+        target = f"which of the labels {', '.join(f'`{label}`' for label in roles.labels)} a row has"
     yield (
-        f"It predicts `{roles.label}`, {target}, from the same inputs as its reference network, and replaces the "
+        f"It predicts {target}, from the same inputs as its reference network, and replaces the "
         "reference where that is too large or too slow. It was made by narrowing the reference and distilling it on "
         "the reference's own training data; it is meant for the same use and for no other."
     )

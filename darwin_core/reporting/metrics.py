@@ -33,6 +33,7 @@ _STYLES = {
         MetricStyle("accuracy", "Accuracy", True, True),
         MetricStyle("pr_auc", "PR-AUC", True, True),
         MetricStyle("roc_auc", "ROC-AUC", True, True),
+        MetricStyle("f1", "F1", True, True),
         MetricStyle("recall_at_budget", "Recall at alert budget", True, True),
         MetricStyle("precision_at_budget", "Precision at alert budget", True, True),
         MetricStyle("alert_rate", "Alert rate", True, None),
@@ -62,6 +63,8 @@ def margin_of(estimate: Estimate, gate: GateConfig) -> float | None:
             margin = gate.accuracy_margin
         case "pr_auc":
             margin = gate.pr_auc_margin
+        case "f1":
+            margin = gate.f1_margin
         case "recall_at_budget":
             margin = gate.recall_margin
         case "rmse":

@@ -44,6 +44,11 @@ from darwin_core.steps.provenance import provenance
 
 _BEHAVIOUR = "behaviour.json"
 _ATTRIBUTIONS = "row_attributions.parquet"
+_SEVERAL_LABELS = (
+    "A row can have several labels: attributions speak of the one that the candidate finds likeliest, and a row is "
+    "decided rightly where every label is. Single changes that would flip a decision, and shortcuts, are looked for "
+    "only where a row has one label; data checks look at each label on its own."
+)
 
 
 def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
@@ -60,12 +65,14 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     behaviour = _behaviour(request, context, snapshot, verdict)
     checked, checks = _check_data(request, context, snapshot, behaviour)
     findings = merged(_stored_flaws(context, behaviour.findings), checked)
-    checks = (*checks, SHORTCUTS, WEAKENED)
+    several_labels = len(snapshot.roles.labels) > 1
+    checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
             "checks_run": checks,
             "row_attributions": _stored_attributions(context),
+            "notes": (_SEVERAL_LABELS,) if several_labels else (),
         }
     )
     documents = Findings(checks_run=checks, findings=findings)

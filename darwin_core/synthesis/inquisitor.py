@@ -116,7 +116,7 @@ class Inquisitor:
         for batch in self._split.batches(_BATCH, seed=self._seed, limit=self._rows):
             inputs = {name: tf.constant(values) for name, values in batch.inputs.items()}
             responses = iter(observe(inputs, tf.constant(batch.labels)))
-            member = batch.labels[:, None] == np.arange(classes)[None, :]
+            member = self._members(batch.labels, classes)
             class_rows += member.sum(axis=0)
             for group, found in points.items():
                 _add(tallies[group], [(point, *next(responses)) for point in found], member)
@@ -126,6 +126,12 @@ class Inquisitor:
             tally.per_class /= np.maximum(class_rows, 1.0)[:, None]
         _fill_unseen(tallies, points, graph)
         return tallies
+
+    def _members(self, labels: npt.NDArray[np.generic], classes: int) -> npt.NDArray[np.bool_]:
+        """Which rows belong to which class, or have which label, shape (rows, classes)."""
+        if self._kind.task is Task.MULTILABEL:
+            return np.asarray(labels[:, :classes] != 0)
+        return np.asarray(labels[:, None] == np.arange(classes)[None, :])
 
     def _columns(self) -> list[tuple[str, int | None, str]]:
         """(input, position in its last axis or None for all of it, column) of everything that can be exchanged."""

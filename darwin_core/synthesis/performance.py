@@ -61,11 +61,14 @@ def relative_size(cost: NetworkCost, reference: NetworkCost) -> float:
 
 
 def primary_quality(task: Task, quality: QualityMetrics) -> float:
-    """The one figure by which networks of a task are ranked, larger is better: accuracy, PR-AUC, or minus the RMSE."""
+    """The one figure by which networks of a task are ranked, larger is better: accuracy, PR-AUC, or minus the RMSE.
+
+    Several labels: the mean of their PR-AUC.
+    """
     match task:
         case Task.MULTICLASS:
             value = quality.accuracy
-        case Task.BINARY:
+        case Task.BINARY | Task.MULTILABEL:
             value = quality.pr_auc
         case Task.REGRESSION:
             value = None if quality.rmse is None else -quality.rmse
@@ -82,7 +85,8 @@ def smallest(standing: Standing) -> float:
 def netscore(standing: Standing) -> float:
     """NetScore (Wong, arXiv 1806.05512): 20 log10(a^2 / (p^0.5 m^0.5)).
 
-    a: accuracy in per cent (PR-AUC for two classes; for regression 100 times the reference's RMSE over the network's),
+    a: accuracy in per cent (PR-AUC for two classes or labels; for regression 100 times the reference's RMSE over the
+    network's),
     p: parameters in millions, m: MACs in billions. Alone it favours tiny networks: it counts one point of accuracy as
     little as 2 % of the parameters.
     """

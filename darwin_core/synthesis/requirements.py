@@ -28,12 +28,14 @@ DROPS = {
     RequirementMetric.ROC_AUC_DROP: "roc_auc",
     RequirementMetric.RECALL_AT_BUDGET_DROP: "recall_at_budget",
     RequirementMetric.RMSE_RISE: "rmse",
+    RequirementMetric.F1_DROP: "f1",
 }
 """Metrics that compare with the reference -> what they compare."""
 
 _DEFAULTS = {
     Task.MULTICLASS: ("accuracy_drop<=0.005",),
     Task.BINARY: ("pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005"),
+    Task.MULTILABEL: ("pr_auc_drop<=0.005", "f1_drop<=0.005"),
     Task.REGRESSION: ("rmse_rise<=0.02",),
 }
 

@@ -24,7 +24,7 @@ def logits(kind: OutputKind, outputs: Any) -> Any:
     if kind.from_logits:
         return outputs
     clipped = tf.clip_by_value(outputs, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
-    if kind.units == 1:
+    if kind.units == 1 or kind.task is Task.MULTILABEL:
         return tf.math.log(clipped) - tf.math.log1p(-clipped)
     return tf.math.log(clipped)
 
@@ -33,7 +33,7 @@ def default_loss(kind: OutputKind) -> keras.losses.Loss:
     """The loss of a network that was saved without one."""
     if kind.task is Task.REGRESSION:
         return keras.losses.MeanSquaredError()
-    if kind.units == 1:
+    if kind.units == 1 or kind.task is Task.MULTILABEL:
         return keras.losses.BinaryCrossentropy(from_logits=kind.from_logits)
     return keras.losses.SparseCategoricalCrossentropy(from_logits=kind.from_logits)
 
@@ -46,16 +46,19 @@ def label_losses(kind: OutputKind, loss: keras.losses.Loss | None = None) -> Row
         loss: The reference's own loss; None: the usual one for ``kind``.
 
     Returns:
-        A function of labels, shape (batch,) (class index or target), and outputs, shape (batch, units).
+        A function of labels, shape (batch,) (class index or target) or (batch, units) of zeros and ones, and outputs,
+        shape (batch, units).
     """
     own = loss or default_loss(kind)
-    one_hot = kind.units > 1 and kind.task is not Task.REGRESSION and not type(own).__name__.startswith("Sparse")
+    one_hot = kind.task is Task.MULTICLASS and not type(own).__name__.startswith("Sparse")
 
     def per_row(labels: Any, outputs: Any) -> Any:
         if one_hot:
             target = tf.one_hot(tf.cast(labels, tf.int32), kind.units)
-        elif kind.units > 1 and kind.task is not Task.REGRESSION:
+        elif kind.task is Task.MULTICLASS:
             target = labels
+        elif kind.task is Task.MULTILABEL:
+            target = tf.cast(labels, outputs.dtype)
         else:
             target = tf.reshape(tf.cast(labels, outputs.dtype), (-1, 1))
         value = own.call(target, outputs)
@@ -69,7 +72,8 @@ def distillation_losses(kind: OutputKind, temperature: float) -> RowLoss:
 
     Several classes: Kullback-Leibler divergence of softmax at ``temperature``, times its square, which keeps the
     gradient's size (Hinton, Vinyals, Dean, arXiv 1503.02531). Two classes on one unit: the same for the Bernoulli
-    distribution, as cross-entropy on logits. Regression: squared difference.
+    distribution, as cross-entropy on logits. Several labels: its mean over the labels, as that of the loss on labels.
+    Regression: squared difference.
 
     Returns:
         A function of teacher outputs and network outputs, both raw and of shape (batch, units).
@@ -84,11 +88,11 @@ def distillation_losses(kind: OutputKind, temperature: float) -> RowLoss:
     def bernoulli(teacher: Any, outputs: Any) -> Any:
         target = tf.sigmoid(logits(kind, teacher) / temperature)
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits(kind, outputs) / temperature)
-        return tf.reduce_sum(entropy, axis=-1) * temperature**2
+        return tf.reduce_mean(entropy, axis=-1) * temperature**2
 
     def squared(teacher: Any, outputs: Any) -> Any:
         return tf.reduce_mean(tf.square(teacher - outputs), axis=-1)
 
     if kind.task is Task.REGRESSION:
         return squared
-    return bernoulli if kind.units == 1 else classes
+    return classes if kind.task is Task.MULTICLASS else bernoulli

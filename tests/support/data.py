@@ -40,6 +40,11 @@ def multiclass(units: int) -> OutputKind:
     return OutputKind(task=Task.MULTICLASS, units=units, from_logits=True)
 
 
+def multilabel(units: int) -> OutputKind:
+    """The output of a network with several labels."""
+    return OutputKind(task=Task.MULTILABEL, units=units, from_logits=False)
+
+
 def numbers(*names: str) -> tuple[NetworkInput, ...]:
     """Float inputs of shape (1,)."""
     return tuple(NetworkInput(name=name, shape=(1,), dtype="float32") for name in names)

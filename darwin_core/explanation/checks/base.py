@@ -60,9 +60,9 @@ class CheckedData:
 
     Attributes:
         roles: Which column plays which part.
-        classes: Label values by class index; empty for regression.
+        classes: Label values by class index, or the names of several labels; empty for regression.
         columns: Feature -> sampled training values. Images have no entry.
-        labels: (sample,) class index, or the value for regression.
+        labels: (sample,) class index, or the value for regression; (sample, labels) zeros and ones of several labels.
         row_ids: Row ids of the sample.
         train_rows: Number of all training rows.
         stream: Called with column names, gives all training rows chunk by chunk as ``{name: Column}``.
@@ -70,7 +70,8 @@ class CheckedData:
         train_profile: Distributions of the training rows.
         test_profile: Distributions of the sealed rows; holds no labels.
         fingerprints: Row hashes; None where they are not to be had.
-        train_labels: (train rows,) labels of ``fingerprints.train_ids``; None where they are not to be had.
+        train_labels: (train rows,) or (train rows, labels), of ``fingerprints.train_ids``; None where they are not to
+            be had.
         seed: Seed of everything random.
     """
 
@@ -92,6 +93,24 @@ class CheckedData:
     def rows(self) -> int:
         """Number of sampled rows."""
         return len(self.labels)
+
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether a row can have several labels."""
+        return self.labels.ndim == 2
+
+    @property
+    def label_title(self) -> str:
+        """What is predicted, in words."""
+        return "the labels" if self.has_several_labels else self.roles.label
+
+    def members(self, index: int) -> NDArray[np.bool_]:
+        """(sample,) which rows belong to a class, or have a label."""
+        return np.asarray(self.labels[:, index] != 0 if self.has_several_labels else self.labels == index)
+
+    def named(self, label: str) -> str:
+        """A class or a label in words, e.g. ``fraud = 1``."""
+        return f"label {label}" if self.has_several_labels else f"{self.roles.label} = {label}"
 
     @property
     def is_sampled(self) -> bool:

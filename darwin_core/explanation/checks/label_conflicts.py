@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from darwin_core.contracts import Finding, FindingKind, Severity
 from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, DataCheck, register_check
@@ -34,7 +37,7 @@ class LabelConflicts(DataCheck):
         group = np.unique(prints.train, return_inverse=True)[1]
         if (group.max() + 1) / rows < self.identifying:
             return []
-        conflicting, unavoidable, pairs = _conflicts(group.astype(np.int64), labels.astype(np.int64))
+        conflicting, unavoidable, pairs = _conflicts(group.astype(np.int64), _codes(labels))
         expected = chance_of_equal_rows(data) * rows * (rows - 1) / 2
         if not beyond_chance(pairs, expected):
             return []
@@ -55,7 +58,7 @@ class LabelConflicts(DataCheck):
             description=(
                 f"{counted(members.size, 'training row')} of {rows:,}{basis} form "
                 f"{counted(np.unique(groups).size, 'group')} that agree in every feature and disagree in "
-                f"{data.roles.label}. Whatever a network says, at least {counted(unavoidable, 'row')} "
+                f"{data.label_title}. Whatever a network says, at least {counted(unavoidable, 'row')} "
                 f"({percent(error.value)}, 95 % interval {percent(error.low)} to {percent(error.high)}) must come "
                 "out wrong."
             ),
@@ -67,6 +70,13 @@ class LabelConflicts(DataCheck):
             suggestion="Look at these rows (they stand next to each other): correct the labels, or add the column "
             "that tells them apart.",
         )
+
+
+def _codes(labels: NDArray[Any]) -> Ints:
+    """Equal numbers for rows with the same label, or with the same of several labels."""
+    if labels.ndim == 1:
+        return np.asarray(labels, np.int64)
+    return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _conflicts(group: Ints, labels: Ints) -> tuple[Bools, int, int]:

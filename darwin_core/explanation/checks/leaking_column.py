@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from darwin_core.contracts import ColumnKind, Finding, FindingKind, Severity
@@ -171,14 +170,14 @@ class LeakingColumn(DataCheck):
 
 
 def _targets(data: CheckedData) -> Iterator[tuple[str, Floats]]:
-    """What to predict: each class against the rest (only the positive one of two), or the ranks of the numbers."""
+    """What to predict: each class (of two, the positive one) or label against the rest, or the ranks of the numbers."""
     if not data.classes:
         if data.rows > 10 * _MIN_CLASS_ROWS:
             yield "", stats.rankdata(data.labels) / data.rows
         return
-    classes = range(1, 2) if len(data.classes) == 2 else range(len(data.classes))
-    for index in classes:
-        target = (data.labels == index).astype(np.float64)
+    only_positive = len(data.classes) == 2 and not data.has_several_labels
+    for index in range(1, 2) if only_positive else range(len(data.classes)):
+        target = data.members(index).astype(np.float64)
         if _MIN_CLASS_ROWS <= target.sum() <= data.rows - _MIN_CLASS_ROWS:
             yield data.classes[index], target
 
@@ -208,7 +207,7 @@ def _strength_sentence(data: CheckedData, found: _Suspicion) -> str:
             f"{value:.3f} (95 % interval {low:.3f} to {high:.3f})."
         )
     return (
-        f"{found.column.name} alone tells {data.roles.label} = {found.label} from the rest with an area under the ROC "
+        f"{found.column.name} alone tells {data.named(found.label)} from the rest with an area under the ROC "
         f"curve of {value:.3f} (95 % interval {low:.3f} to {high:.3f}; 0.5 is chance, 1 is certainty)."
     )
 
@@ -247,7 +246,7 @@ def _missing_sentence(data: CheckedData, found: _Suspicion) -> str:
     missing = found.column.missing
     if not found.label or not missing.any() or missing.all():
         return ""
-    positive: NDArray[np.bool_] = np.asarray(data.labels) == data.classes.index(found.label)
+    positive = data.members(data.classes.index(found.label))
     alone = auc_interval(positive, missing.astype(np.float64)).value
     reached = max(alone, 1 - alone) - 0.5
     if reached < 0.8 * (found.strength.value - 0.5):
@@ -263,7 +262,7 @@ def _easy_task(data: CheckedData, strong: list[_Suspicion]) -> Finding:
         severity=Severity.LOW,
         title=f"{len(strong)} columns each say much about the label on their own",
         description=(
-            f"Each of these columns alone predicts {data.roles.label} well (area under the ROC curve, for regression "
+            f"Each of these columns alone predicts {data.label_title} well (area under the ROC curve, for regression "
             f"the correlation): {listed(shown, 8)}. So many strong columns point to an easy task rather than to one "
             f"leak. Measured by cross-fitting on {data.basis}."
         ),

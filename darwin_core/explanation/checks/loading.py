@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from darwin_core.contracts import ColumnKind, Snapshot, SplitProfile
 from darwin_core.data.columns import ROW_ID
-from darwin_core.data.labels import class_indices, label_numbers
+from darwin_core.data.labels import class_indices, label_flags, label_numbers
 from darwin_core.data.parquet import iter_parquet, open_parquet
 from darwin_core.explanation.checks.base import CheckedData, Fingerprints
 from darwin_core.explanation.checks.columns import Column
@@ -60,7 +60,7 @@ def load_checked_data(
     names = [column.name for column in snapshot.columns if column.kind in _SCALARS]
     kinds = {column.name: column.kind for column in snapshot.columns}
     rows = snapshot.train.rows + snapshot.validation.rows
-    read = [ROW_ID, snapshot.roles.label, *names]
+    read = [ROW_ID, *snapshot.roles.labels, *names]
     chosen = _chosen_rows(rows, max(MIN_SAMPLE_ROWS, max_cells // len(read)), seed)
     with reporter.track("Reading rows for the data checks", rows) as tracker:
         table = _take(_batches(sources.parts, read), chosen, tracker)
@@ -74,7 +74,7 @@ def load_checked_data(
         roles=snapshot.roles,
         classes=snapshot.classes,
         columns={name: Column.from_arrow(name, kinds[name], table[name]) for name in names},
-        labels=_labels(table[snapshot.roles.label], snapshot),
+        labels=_labels(table, snapshot),
         row_ids=table[ROW_ID].to_pylist(),
         train_rows=rows,
         stream=stream,
@@ -108,8 +108,12 @@ def _take(batches: Iterator[pa.RecordBatch], chosen: NDArray[np.int64], tracker:
     return pa.Table.from_batches(parts)
 
 
-def _labels(column: pa.ChunkedArray, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
-    array = column.combine_chunks()
+def _labels(table: pa.Table, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
+    names = snapshot.roles.labels
+    if len(names) > 1:
+        columns = [table[name].combine_chunks() for name in names]
+        return label_flags(columns, names, lambda row: f"Row {row}").astype(np.int64)
+    array = table[names[0]].combine_chunks()
     if snapshot.classes:
         return class_indices(array, snapshot.classes, lambda row: f"Row {row}").astype(np.int64)
     return label_numbers(array, lambda row: f"Row {row}").astype(np.float64)
@@ -120,11 +124,11 @@ def _labels_of(
 ) -> NDArray[np.int64] | NDArray[np.float64]:
     """Labels of the training rows with these ids, in this order; only these are held in memory."""
     wanted = pa.array(row_ids, pa.string())
-    label = snapshot.roles.label
-    kept = [batch.filter(pc.is_in(batch[ROW_ID], value_set=wanted)) for batch in _batches(parts, [ROW_ID, label])]
+    read = [ROW_ID, *snapshot.roles.labels]
+    kept = [batch.filter(pc.is_in(batch[ROW_ID], value_set=wanted)) for batch in _batches(parts, read)]
     table = pa.Table.from_batches(kept)
     positions = pc.index_in(wanted, value_set=table[ROW_ID].combine_chunks())
-    return _labels(table[label].take(positions), snapshot)
+    return _labels(table.take(positions), snapshot)
 
 
 def _read_fingerprints(train: Path, test: Path) -> Fingerprints:

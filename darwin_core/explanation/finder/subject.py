@@ -38,8 +38,11 @@ class Search:
 
 
 def search_shortcuts(subject: Subject, reporter: Reporter) -> Search | None:
-    """Look for shortcuts; None for regression, where no class can be stood for. Same subject, same result."""
-    if subject.kind.task is Task.REGRESSION:
+    """Look for shortcuts; None where a row has no one class that can be stood for: regression, several labels.
+
+    Same subject, same result.
+    """
+    if subject.kind.task in (Task.REGRESSION, Task.MULTILABEL):
         return None
     classes = len(subject.snapshot.classes)
     pool = _usable(draw_pool(subject.train, subject.validation, classes, subject.rng(5)), subject)

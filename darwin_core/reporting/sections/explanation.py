@@ -119,6 +119,7 @@ class Decisions:
     checks: tuple[CheckRow, ...]
     row_cards: tuple[RowCard, ...]
     image_cards: tuple[ImageCard, ...]
+    notes: tuple[str, ...] = ()
 
 
 def show_decisions(report: CompactionReport) -> Decisions:
@@ -141,6 +142,7 @@ def show_decisions(report: CompactionReport) -> Decisions:
         checks=tuple(check_row(check) for check in explanation.checks),
         row_cards=tuple(_row_card(item) for item in explanation.row_examples),
         image_cards=tuple(_image_card(item) for item in explanation.image_examples),
+        notes=explanation.notes,
     )
 
 

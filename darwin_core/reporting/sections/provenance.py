@@ -42,7 +42,7 @@ def show_origin(report: CompactionReport) -> Origin:
         ("Machine", origin.machine),
         ("Seeds", f"search {report.search.seed}, gate {verdict.gate.seed}, split {snapshot.split.seed}"),
         ("Split", snapshot.split_rule),
-        ("Label", snapshot.roles.label),
+        ("Label", ", ".join(snapshot.roles.labels)),
         ("Feature columns", count(len(snapshot.columns))),
         ("Looks at this hold-out", f"{count(verdict.look)}, this one included"),
         ("Champion compared with", verdict.baseline_version or "none"),

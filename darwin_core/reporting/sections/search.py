@@ -144,6 +144,7 @@ def _tolerated(report: CompactionReport, style: MetricStyle) -> float | None:
         "accuracy": "accuracy_drop",
         "pr_auc": "pr_auc_drop",
         "roc_auc": "roc_auc_drop",
+        "f1": "f1_drop",
         "recall_at_budget": "recall_at_budget_drop",
     }
     wanted = bounds.get(style.name)

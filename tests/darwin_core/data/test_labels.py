@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from support.data import BINARY, multiclass
 
-from darwin_core.data.labels import class_indices, class_order, label_numbers, label_text
+from darwin_core.data.labels import class_indices, class_order, label_flags, label_numbers, label_text
 from darwin_core.errors import DataError
 
 
@@ -82,3 +82,36 @@ def test_regression_labels_are_finite_numbers() -> None:
             label_numbers(bad, row)
     with pytest.raises(DataError, match="numeric label"):
         label_numbers(pa.array(["x"]), row)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([0, 1, 1]),
+        pa.array([0.0, 1.0, 1.0]),
+        pa.array([False, True, True]),
+        pa.array(["0", "1", "1"]),
+        pa.array(["0", "1", "1"]).dictionary_encode(),
+    ],
+)
+def test_several_labels_are_zeros_and_ones_in_any_type(column: pa.Array) -> None:
+    found = label_flags([column, pa.array([1, 0, 1])], ["rain", "wind"], row)
+    assert found.dtype == np.int8
+    assert found.tolist() == [[0, 1], [1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (pa.array([0, 1, 2]), ["row 2", "'wind'", "expected 0 or 1", "got 2"]),
+        (pa.array([0, 0.5, 1]), ["row 1", "got 0.5"]),
+        (pa.array([0, 1, None]), ["row 2", "missing"]),
+        (pa.array([0, 1, float("nan")]), ["row 2", "got nan"]),
+        (pa.array(["0", "yes", "1"]), ["row 1", "got 'yes'"]),
+    ],
+)
+def test_other_values_are_no_labels(column: pa.Array, words: list[str]) -> None:
+    with pytest.raises(DataError) as caught:
+        label_flags([pa.array([1, 0, 1]), column], ["rain", "wind"], row)
+    for word in words:
+        assert word in str(caught.value)

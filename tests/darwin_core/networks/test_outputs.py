@@ -13,7 +13,7 @@ from darwin_core.contracts import OutputKind, Task
 from darwin_core.errors import NetworkError
 from darwin_core.networks import output_kind, reference_loss, save_network, to_scores
 
-B, M, R = Task.BINARY, Task.MULTICLASS, Task.REGRESSION
+B, M, L, R = Task.BINARY, Task.MULTICLASS, Task.MULTILABEL, Task.REGRESSION
 losses = keras.losses
 
 
@@ -36,6 +36,12 @@ def network(units: int, activation: str | None) -> keras.Model:
         (5, None, losses.SparseCategoricalCrossentropy(from_logits=True), M, True),
         (5, None, losses.CategoricalCrossentropy(from_logits=True), M, True),
         (5, "softmax", "mse", M, False),
+        (5, "sigmoid", None, L, False),
+        (5, "sigmoid", "binary_crossentropy", L, False),
+        (5, None, losses.BinaryCrossentropy(from_logits=True), L, True),
+        (5, None, losses.BinaryFocalCrossentropy(from_logits=True), L, True),
+        (5, "sigmoid", losses.BinaryCrossentropy(from_logits=True), L, False),
+        (5, "sigmoid", "categorical_crossentropy", M, False),
         (1, None, "mse", R, False),
         (1, None, losses.MeanAbsoluteError(), R, False),
         (1, "relu", losses.Huber(), R, False),
@@ -59,7 +65,7 @@ def test_what_decides(units: int, activation: str, loss: object, task: Task, fro
         (1, None, None),
         (1, "tanh", None),
         (4, None, None),
-        (4, "sigmoid", "binary_crossentropy"),
+        (4, "sigmoid", "mse"),
         (4, None, "mse"),
         (1, None, losses.SparseCategoricalCrossentropy(from_logits=True)),
         (1, None, losses.Hinge()),
@@ -103,6 +109,8 @@ def test_scores() -> None:
     np.testing.assert_allclose(to_scores(binary, np.asarray([-1000.0, 1000.0])), [0, 1])
     classes = to_scores(OutputKind(task=M, units=2, from_logits=True), np.asarray([[1000.0, 0.0], [1.0, 1.0]]))
     np.testing.assert_allclose(classes, [[1, 0], [0.5, 0.5]])
+    labels = to_scores(OutputKind(task=L, units=2, from_logits=True), np.asarray([[1000.0, 0.0], [2.0, 2.0]]))
+    np.testing.assert_allclose(labels, [[1, 0.5], [1 / (1 + np.exp(-2))] * 2])
     regression = OutputKind(task=R, units=1, from_logits=False)
     np.testing.assert_array_equal(to_scores(regression, np.asarray([[3.0], [-4.0]])), [3, -4])
 

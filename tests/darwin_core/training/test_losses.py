@@ -52,6 +52,30 @@ def test_binary_labels_are_class_indices_of_one_unit() -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_several_labels_are_as_many_binary_tasks(from_logits: bool) -> None:
+    flags = np.asarray([[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 1, 0], [1, 0, 1]], np.int8)
+    outputs = LOGITS if from_logits else sigmoid(LOGITS)
+    found = label_losses(kind(Task.MULTILABEL, 3, from_logits=from_logits))(tf.constant(flags), tf.constant(outputs))
+    expected = -np.where(flags == 1, np.log(sigmoid(LOGITS)), np.log(1 - sigmoid(LOGITS))).mean(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_several_labels_use_the_references_own_loss() -> None:
+    flags = np.asarray([[0, 1, 1], [1, 0, 0]], np.int8)
+    own = keras.losses.BinaryFocalCrossentropy(gamma=3.0, from_logits=True)
+    found = label_losses(kind(Task.MULTILABEL, 3, from_logits=True), own)(tf.constant(flags), tf.constant(LOGITS[:2]))
+    right = np.where(flags == 1, sigmoid(LOGITS[:2]), 1 - sigmoid(LOGITS[:2]))
+    np.testing.assert_allclose(found, (-((1 - right) ** 3) * np.log(right)).mean(axis=1), rtol=1e-4)
+
+
+def test_the_distance_of_several_labels_is_the_mean_of_the_binary_ones() -> None:
+    together = distillation_losses(kind(Task.MULTILABEL, 3, from_logits=True), 2.0)(TEACHER, LOGITS)
+    alone = distillation_losses(kind(Task.BINARY, 1, from_logits=True), 2.0)
+    each = [alone(TEACHER[:, k : k + 1], LOGITS[:, k : k + 1]) for k in range(3)]
+    np.testing.assert_allclose(together, np.mean(each, axis=0), rtol=1e-5)
+
+
 def test_regression_uses_the_references_own_loss() -> None:
     targets, outputs = LOGITS[:, 0], TEACHER[:, :1]
     absolute = label_losses(kind(Task.REGRESSION, 1, from_logits=False), keras.losses.MeanAbsoluteError())
@@ -64,16 +88,18 @@ def test_softened_divergence_of_classes() -> None:
     np.testing.assert_allclose(found, 9 * (teacher * np.log(teacher / student)).sum(axis=1), rtol=1e-3)
 
 
-@pytest.mark.parametrize(("task", "units"), [(Task.MULTICLASS, 3), (Task.BINARY, 1)])
+@pytest.mark.parametrize(("task", "units"), [(Task.MULTICLASS, 3), (Task.MULTILABEL, 3), (Task.BINARY, 1)])
 def test_probabilities_and_logits_give_the_same_distance(task: Task, units: int) -> None:
     teacher, student = TEACHER[:, :units], LOGITS[:, :units]
-    link = softmax if units > 1 else sigmoid
+    link = softmax if task is Task.MULTICLASS else sigmoid
     on_logits = distillation_losses(kind(task, units, from_logits=True), 2.0)(teacher, student)
     on_shares = distillation_losses(kind(task, units, from_logits=False), 2.0)(link(teacher), link(student))
     np.testing.assert_allclose(on_logits, on_shares, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("task", "units"), [(Task.MULTICLASS, 3), (Task.BINARY, 1), (Task.REGRESSION, 1)])
+@pytest.mark.parametrize(
+    ("task", "units"), [(Task.MULTICLASS, 3), (Task.MULTILABEL, 3), (Task.BINARY, 1), (Task.REGRESSION, 1)]
+)
 def test_nothing_pulls_at_a_network_that_equals_its_teacher(task: Task, units: int) -> None:
     outputs = tf.Variable(TEACHER[:, :units])
     with tf.GradientTape() as tape:
