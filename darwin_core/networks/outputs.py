@@ -90,7 +90,10 @@ def _units(wiring: Wiring) -> int:
         )
     shape = wiring.shape(wiring.outputs[0])
     if len(shape) > 2 or (len(shape) == 2 and shape[1] is None):
-        raise NetworkError(f"Expected one prediction per row, shape (rows, units); the output has shape {shape}.")
+        raise NetworkError(
+            f"Expected one prediction per row, shape (rows, units); the output has shape {shape}.",
+            hint="Networks that predict a value at every position (segmentation) cannot be compacted yet.",
+        )
     return (shape[1] or 1) if len(shape) == 2 else 1
 
 
