@@ -106,7 +106,8 @@ SliceField = Annotated[SliceSpec, BeforeValidator(_slice_from_text)]
 class DataRoles(Contract):
     """Which column plays which part. Columns not named are features, unless they are excluded.
 
-    A multi-label network has a label column of zeros and ones for each of its outputs, in their order.
+    A multi-label network has a label column of zeros and ones for each of its outputs, in their order, or one column of
+    arrays, which become columns called ``label[0]``, ``label[1]`` and so on.
     """
 
     label: str = Field(min_length=1, description="the label column; the first one of several")

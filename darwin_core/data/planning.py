@@ -131,8 +131,8 @@ def _check_label_count(roles: DataRoles, output: OutputKind) -> None:
     if len(roles.labels) != output.units:
         raise DataError(
             f"The network predicts {output.units} labels, one with each output unit; {named}.",
-            hint="Name one column of zeros and ones for each unit, in the units' order. Where the units are classes "
-            "that exclude one another, compile the network with categorical cross-entropy.",
+            hint="Name one column of zeros and ones for each unit, in the units' order, or one column of arrays. Where "
+            "the units are classes that exclude one another, compile the network with categorical cross-entropy.",
         )
     if roles.positive_label is not None:
         raise DataError(

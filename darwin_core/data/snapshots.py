@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from darwin_core.contracts import DataRoles, NetworkInput, OutputKind, SplitConfig
+from darwin_core.contracts import DataRoles, NetworkInput, OutputKind, SplitConfig, Task
+from darwin_core.data.columns import array_shape
 from darwin_core.data.labels import class_order
 from darwin_core.data.parts import Assignment, Part, WrittenParts, write_parts
 from darwin_core.data.planning import ColumnPlan, plan_columns
@@ -73,7 +75,7 @@ def prepare_snapshot(
         DataError: A row or column cannot be used.
         BindingError: The columns do not fit the network's inputs.
     """
-    named = sources.named()
+    named, roles = _label_apart(sources.named(), roles, network[1])
     fields = align(*named.values())
     unusable = {name: reason for source in named.values() for name, reason in source.unusable.items()}
     plan = plan_columns(fields, unusable, roles, *network)
@@ -83,6 +85,28 @@ def prepare_snapshot(
     written = write_parts(assignments, plan, folder, reporter)
     notes = plan.notes + tuple(_missing_classes(written, classes, "labels" if plan.is_multilabel else "classes"))
     return PreparedSnapshot(folder, plan, classes, written, rule, notes)
+
+
+def _label_apart(
+    named: dict[str, RowSource], roles: DataRoles, output: OutputKind
+) -> tuple[dict[str, RowSource], DataRoles]:
+    """Several labels that stand in one array column, as a column each; everything else as it is."""
+    label = roles.label
+    if output.task is not Task.MULTILABEL or len(roles.labels) > 1:
+        return named, roles
+    for source in named.values():
+        field = source.fields.get(label)
+        if field is None or not pa.types.is_fixed_size_list(field.type):
+            return named, roles
+        if array_shape(field) != (output.units,):
+            raise DataError(
+                f"The network predicts {output.units} labels, one with each output unit; the arrays in label column "
+                f"{label!r} of {source.source} have shape {array_shape(field)}.",
+                hint=f"Store an array of {output.units} zeros and ones per row, in the units' order.",
+            )
+    names = [f"{label}[{position}]" for position in range(output.units)]
+    apart = {part: source.with_elements(label, names) for part, source in named.items()}
+    return apart, roles.model_copy(update={"label": names[0], "more_labels": tuple(names[1:])})
 
 
 def content_digest(prepared: PreparedSnapshot, split: SplitConfig, digests: dict[str, str]) -> str:

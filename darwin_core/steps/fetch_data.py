@@ -161,7 +161,7 @@ def _store(
             path.write_text(profile.to_json())
             profiles[side] = put(path, path.name, ArtifactKind.OTHER)
         snapshot = Snapshot(
-            roles=request.roles,
+            roles=prepared.plan.roles,
             split=request.split,
             columns=prepared.written.columns,
             classes=prepared.classes,

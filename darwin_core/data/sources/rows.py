@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darwin_core.contracts import DataSource
-from darwin_core.data.columns import scalar_kind
+from darwin_core.contracts import ColumnKind, DataSource
+from darwin_core.data.columns import SCALAR_TYPES, scalar_kind
 from darwin_core.data.labels import label_text
 from darwin_core.data.sources.base import FileReader
 from darwin_core.errors import DataError
@@ -44,6 +45,8 @@ class RowSource:
     def __init__(self, source: DataSource, readers: Sequence[FileReader]) -> None:
         self.source = source
         self._readers = readers
+        self._elements: Mapping[str, tuple[str, int]] = {}
+        self._arrays: Mapping[str, pa.Field] = {}
         self.fields = _unified({reader.name: reader.fields for reader in readers})
         for column in source.where:
             if column not in self.fields:
@@ -52,6 +55,22 @@ class RowSource:
                     f"{', '.join(map(repr, list(self.fields)[:20]))}.",
                     hint="Correct the name behind '#'.",
                 )
+
+    def with_elements(self, column: str, names: Sequence[str]) -> RowSource:
+        """The same rows with an array column of one axis taken apart: each element is a column of its own.
+
+        Args:
+            column: An array column of ``len(names)`` elements.
+            names: What the elements' columns are called.
+        """
+        item = self.fields[column].type.value_type
+        kind = ColumnKind.NUMBER if pa.types.is_floating(item) else ColumnKind.INTEGER
+        apart = copy.copy(self)
+        apart._elements = {name: (column, position) for position, name in enumerate(names)}
+        apart.fields = {name: field for name, field in self.fields.items() if name != column}
+        apart.fields |= {name: pa.field(name, SCALAR_TYPES[kind]) for name in names}
+        apart._arrays = {**self._arrays, column: self.fields[column]}
+        return apart
 
     @property
     def rows(self) -> int | None:
@@ -67,19 +86,33 @@ class RowSource:
     def batches(self, schema: pa.Schema) -> Iterator[SourceBatch]:
         """The rows that the conditions let through, in file order, converted to ``schema``."""
         extra = [self.fields[name] for name in self.source.where if name not in schema.names]
-        wanted = pa.schema([*schema, *(_typed(field) for field in extra)])
+        plain = [field for field in schema if field.name not in self._elements]
+        arrays = dict.fromkeys(self._elements[name][0] for name in schema.names if name in self._elements)
+        read = [*plain, *(self._arrays[name] for name in arrays), *(_typed(field) for field in extra)]
+        wanted = pa.schema(read)
         start = 0
         for reader in self._readers:
             in_file = 0
             for batch in reader.read(wanted):
                 kept = self._kept(batch)
                 yield SourceBatch(
-                    columns=batch.select(schema.names).take(pa.array(kept)),
+                    columns=self._columns(batch, schema).take(pa.array(kept)),
                     numbers=start + in_file + kept,
                     row_name=_Naming(reader.name, in_file, kept),
                 )
                 in_file += batch.num_rows
             start += in_file
+
+    def _columns(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        if not self._elements:
+            return batch.select(schema.names)
+        return pa.RecordBatch.from_arrays([self._column(batch, field) for field in schema], schema=schema)
+
+    def _column(self, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
+        if field.name not in self._elements:
+            return batch[field.name]
+        name, position = self._elements[field.name]
+        return pc.list_element(batch[name], position).cast(field.type)
 
     def _kept(self, batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
         mask = np.ones(batch.num_rows, bool)

@@ -314,3 +314,20 @@ def test_labels_that_do_not_fit_the_network_are_refused(
 def test_a_label_column_is_named_once() -> None:
     with pytest.raises(ValidationError, match="'y' is named twice"):
         DataRoles(label="y", more_labels=("x", "y"))
+
+
+def test_several_labels_may_stand_in_one_array(tmp_path: Path) -> None:
+    network = (numbers("amount", "age"), multilabel(2))
+    flags = np.stack([columns()["y"], RARE], axis=1)
+    np.savez(tmp_path / "rows.npz", y=flags.astype(np.float32), amount=RNG.normal(size=ROWS), age=np.arange(ROWS))
+    found = prepared(tmp_path / "a", opened(tmp_path / "rows.npz"), ROLES, network)
+    assert found.plan.roles.labels == found.classes == ("y[0]", "y[1]")
+    assert found.written.label_counts[Part.TEST] == {"y[0]": 24, "y[1]": 2}
+    kept = [int(name.split(":")[1]) for name in part_column(found, "train", "__row_id__")]
+    assert part_column(found, "train", "y[1]") == RARE[kept].tolist()
+    assert part_column(found, "train", "age") == kept
+    pq.write_table(pa.table(columns(y=pa.array(flags.tolist()))), tmp_path / "lists.parquet")
+    listed = prepared(tmp_path / "b", opened(tmp_path / "lists.parquet"), ROLES, network)
+    assert listed.classes == found.classes
+    with pytest.raises(DataError, match=r"predicts 3 labels.*'y'.*shape \(2,\)"):
+        prepared(tmp_path / "c", opened(tmp_path / "rows.npz"), ROLES, (numbers("amount", "age"), multilabel(3)))
