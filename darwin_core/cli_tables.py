@@ -60,7 +60,7 @@ def print_front(front: ParetoFront, *, as_json: bool) -> None:
         print(front.to_json(), end="")  # noqa: T201 - the answer itself
         return
     known = front.reference.quality.model_dump(exclude_none=True) if front.reference.quality else {}
-    metric = next((name for name in ("pr_auc", "accuracy", "rmse") if name in known), "loss")
+    metric = next((name for name in ("pr_auc", "mean_iou", "accuracy", "rmse") if name in known), "loss")
     console = Console()
     table = Table(title=f"Pareto front of run {front.run_id}, {metric} on the validation rows", title_justify="left")
     for heading in ("candidate", "parameters", "macs", metric, "stage", "requirements"):

@@ -107,7 +107,8 @@ class DataRoles(Contract):
     """Which column plays which part. Columns not named are features, unless they are excluded.
 
     A multi-label network has a label column of zeros and ones for each of its outputs, in their order, or one column of
-    arrays, which become columns called ``label[0]``, ``label[1]`` and so on.
+    arrays, which become columns called ``label[0]``, ``label[1]`` and so on. The label of a segmentation is a mask: an
+    array of class indices, or a grey picture of them, of the height and width of the output.
     """
 
     label: str = Field(min_length=1, description="the label column; the first one of several")
@@ -176,7 +177,7 @@ class SplitPart(Contract):
     data: ArtifactRef
     rows: int = Field(ge=1)
     label_counts: dict[str, int] = Field(
-        description="class -> rows, or label -> rows that have it; empty for regression"
+        description="class -> rows; several labels, segmentation: -> rows that have it; empty for regression"
     )
 
 
@@ -215,6 +216,7 @@ class Snapshot(Document):
         description="label values in the order of the network's outputs; several label columns: their names; empty: "
         "regression"
     )
+    mask: tuple[int, ...] = Field(default=(), description="(height, width) of the label, where it is a mask of classes")
     reference: ArtifactRef
     train: SplitPart
     validation: SplitPart

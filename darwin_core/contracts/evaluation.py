@@ -29,6 +29,7 @@ class GateConfig(Contract):
     pr_auc_margin: float | None = Field(default=0.005, ge=0)
     recall_margin: float | None = Field(default=0.005, ge=0)
     f1_margin: float | None = Field(default=0.005, ge=0, description="several labels: micro-averaged F1")
+    mean_iou_margin: float | None = Field(default=0.005, ge=0, description="segmentation")
     rmse_margin: float | None = Field(default=0.02, ge=0, description="relative rise of the RMSE")
     alert_budget: float = Field(default=0.10, gt=0, lt=1, description="share of rows that can be investigated")
     alert_rate_change: float | None = Field(default=0.05, ge=0, description="relative, at the reference's threshold")
@@ -107,7 +108,9 @@ class Evaluation(Document):
     slices: tuple[SliceMetrics, ...] = ()
     roc: dict[str, tuple[CurvePoint, ...]] = Field(default_factory=dict, description="network -> ROC curve")
     precision_recall: dict[str, tuple[CurvePoint, ...]] = Field(default_factory=dict)
-    confusion: dict[str, tuple[tuple[int, ...], ...]] = Field(default_factory=dict, description="[true][predicted]")
+    confusion: dict[str, tuple[tuple[int, ...], ...]] = Field(
+        default_factory=dict, description="[true][predicted], in rows; segmentation: pixels"
+    )
     class_names: tuple[str, ...] = Field(default=(), description="or the labels' names, where there are several")
     missed_row_ids: tuple[str, ...] = Field(
         default=(), description="positives the reference alerted and the candidate did not"

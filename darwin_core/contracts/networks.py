@@ -63,6 +63,7 @@ class Task(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     MULTILABEL = "multilabel"
+    SEGMENTATION = "segmentation"
     REGRESSION = "regression"
 
 
@@ -71,7 +72,15 @@ class OutputKind(Contract):
 
     task: Task
     units: int = Field(ge=1)
+    positions: tuple[int, ...] = Field(
+        default=(), description="segmentation: (height, width) of the map, one class at every position"
+    )
     from_logits: bool = Field(description="True where a sigmoid or softmax is still to be applied")
+
+    @property
+    def classes(self) -> int:
+        """How many classes are told apart; one unit tells two. 0 where labels are numbers."""
+        return 0 if self.task is Task.REGRESSION else max(self.units, 2)
 
 
 class NetworkInput(Contract):

@@ -32,11 +32,13 @@ class RequirementMetric(StrEnum):
     RECALL_AT_BUDGET_DROP = "recall_at_budget_drop"
     RMSE_RISE = "rmse_rise"
     F1_DROP = "f1_drop"
+    MEAN_IOU_DROP = "mean_iou_drop"
     ACCURACY = "accuracy"
     PR_AUC = "pr_auc"
     ROC_AUC = "roc_auc"
     RECALL_AT_BUDGET = "recall_at_budget"
     F1 = "f1"
+    MEAN_IOU = "mean_iou"
 
     @property
     def is_resource(self) -> bool:

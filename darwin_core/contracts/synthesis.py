@@ -70,7 +70,8 @@ class QualityMetrics(Contract):
     """Quality on the validation rows. ``loss`` is the reference's own loss; the rest where the task has it.
 
     Several labels: the areas are means over the labels, a row is accurate where all of its labels are right, and
-    ``f1`` is over all rows and labels together (micro-averaged).
+    ``f1`` is over all rows and labels together (micro-averaged). Segmentation: ``accuracy`` is the share of pixels, and
+    ``mean_iou`` the mean over the classes of intersection over union, counted over all pixels.
     """
 
     loss: float
@@ -80,6 +81,7 @@ class QualityMetrics(Contract):
     recall_at_budget: float | None = None
     rmse: float | None = None
     f1: float | None = None
+    mean_iou: float | None = None
 
 
 class CandidateStage(StrEnum):

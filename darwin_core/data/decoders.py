@@ -15,7 +15,7 @@ from darwin_core.contracts import ColumnKind, NetworkInput
 from darwin_core.data.binding import BoundInput
 from darwin_core.data.columns import ROW_ID, is_bytes
 from darwin_core.data.images import decode_images
-from darwin_core.data.labels import class_indices, label_flags, label_numbers
+from darwin_core.data.labels import class_indices, label_flags, label_masks, label_numbers
 from darwin_core.data.mapped import Array
 from darwin_core.errors import DataError
 
@@ -44,8 +44,21 @@ def batch_dtype(item: NetworkInput) -> np.dtype[Any]:
     return np.dtype(np.float32 if item.dtype in ("bfloat16", "float16") else item.dtype)
 
 
-def label_array(columns: Sequence[str], classes: Sequence[str]) -> StoredArray:
-    """Labels: int32 class indices, float32 where there are no classes, int8 flags where there are several columns."""
+def label_array(columns: Sequence[str], classes: Sequence[str], mask: tuple[int, ...] = ()) -> StoredArray:
+    """Labels: int32 class indices, float32 where there are no classes, int8 flags where there are several columns.
+
+    Args:
+        columns: The label columns.
+        classes: Label values in the order of the outputs.
+        mask: (height, width) where the label is a mask of class indices, which are uint8 then.
+    """
+    if mask:
+        return StoredArray(
+            "labels",
+            np.dtype(np.uint8),
+            mask,
+            lambda batch: label_masks(batch[columns[0]], mask, len(classes), namer(batch)),
+        )
     if len(columns) > 1:
         return StoredArray(
             "labels",

@@ -88,6 +88,7 @@ def _key(path: Path, snapshot: Snapshot, inputs: Sequence[NetworkInput]) -> str:
             "columns": [[column.name, column.kind, column.shape] for column in snapshot.columns],
             "classes": snapshot.classes,
             "labels": snapshot.roles.labels,
+            "mask": snapshot.mask,
             "weight": snapshot.roles.weight,
         }
     )
@@ -110,7 +111,10 @@ def _planned_arrays(
     for batch in iter_parquet(file, sorted(text_columns), rows_per_batch(256), name=name):
         for column in text_columns:
             widths[column] = max(widths[column], pc.max(pc.binary_length(as_utf8(batch[column]))).as_py() or 1)
-    arrays = [label_array(snapshot.roles.labels, snapshot.classes), text_array("row_ids", ROW_ID, widths[ROW_ID])]
+    arrays = [
+        label_array(snapshot.roles.labels, snapshot.classes, snapshot.mask),
+        text_array("row_ids", ROW_ID, widths[ROW_ID]),
+    ]
     if snapshot.roles.weight is not None:
         arrays.append(number_array("weights", [snapshot.roles.weight], np.dtype(np.float32), ()))
     schema = file.schema_arrow

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darwin_core.contracts import OutputKind, Task
+from darwin_core.data.columns import is_bytes
+from darwin_core.data.images import decode_images
 from darwin_core.errors import DataError
 
 
@@ -116,6 +118,41 @@ def _flags(column: pa.Array, name: str, row_name: Callable[[int], str]) -> npt.N
             hint="Of several label columns each says with 1 that a row has the label, and with 0 that it has not.",
         )
     return np.asarray(flags.to_numpy(zero_copy_only=False), np.int8)
+
+
+def label_masks(
+    column: pa.Array, shape: tuple[int, ...], classes: int, row_name: Callable[[int], str]
+) -> npt.NDArray[np.uint8]:
+    """The class at every position.
+
+    Args:
+        column: Encoded grey pictures, or arrays, of class indices.
+        shape: (height, width).
+        classes: How many classes there are; 256 at most.
+        row_name: Names a row in error messages.
+
+    Returns:
+        Class indices, shape (rows, height, width).
+
+    Raises:
+        DataError: A mask is missing, or holds something else than class indices; the row is named.
+    """
+    if is_bytes(column.type):
+        values = decode_images(column.to_pylist(), (*shape, 1), row_name).reshape(-1, *shape)
+    else:
+        if column.null_count:
+            position = int(np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False))[0])
+            raise DataError(f"{row_name(position)}: the mask is missing.", hint="Leave the row out.")
+        values = np.asarray(column.flatten().to_numpy(zero_copy_only=False)).reshape(-1, *shape)
+    bad = ~((values >= 0) & (values < classes) & (values == np.floor(values)))
+    if bad.any():
+        position = int(np.flatnonzero(bad.reshape(len(values), -1).any(axis=1))[0])
+        raise DataError(
+            f"{row_name(position)}: expected class indices 0 to {classes - 1} in the mask, got "
+            f"{values[position][bad[position]][0]}.",
+            hint="Write the index of the network's class at every position.",
+        )
+    return values.astype(np.uint8)
 
 
 def label_numbers(column: pa.Array, row_name: Callable[[int], str]) -> npt.NDArray[np.float32]:

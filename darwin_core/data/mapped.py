@@ -58,7 +58,8 @@ class MappedSplit:
     Attributes:
         inputs: Network input -> array of all rows. Images are kept as uint8; batches carry the input's own dtype.
         input_types: Network input -> dtype that the network wants.
-        labels: int32 class index, or float32 for regression, or int8 zeros and ones of shape (rows, labels).
+        labels: int32 class index, or float32 for regression, or int8 zeros and ones of shape (rows, labels), or uint8
+            class indices of shape (rows, height, width).
         weights: float32, where the data have weights.
         row_ids: Names of the rows.
     """

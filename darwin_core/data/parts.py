@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from darwin_core.contracts import ColumnProfile, ColumnSchema
 from darwin_core.data.columns import ROW_ID
 from darwin_core.data.hashing import hex_text
-from darwin_core.data.labels import label_text
+from darwin_core.data.labels import label_masks, label_text
 from darwin_core.data.planning import ColumnPlan
 from darwin_core.data.profiles import EdgeFinder, Profiler, is_numeric
 from darwin_core.data.staging import ENTITY_HASH, ROW_HASH, Staged, factor_columns
@@ -124,7 +124,13 @@ def _edges(assignments: Sequence[Assignment], plan: ColumnPlan) -> dict[str, tup
 
 
 def _count(counter: Counter[str], rows: pa.RecordBatch, plan: ColumnPlan) -> None:
-    if plan.is_multilabel:
+    if plan.is_segmentation:
+        classes, shape = plan.output.classes, plan.output.positions
+        masks = label_masks(rows[plan.roles.label], shape, classes, lambda position: f"row {position}")
+        for index in range(classes):
+            having = int((masks == index).any(axis=(1, 2)).sum())
+            counter.update({str(index): having} if having else {})
+    elif plan.is_multilabel:
         for name in plan.roles.labels:
             having = pc.sum(pc.equal(label_text(rows[name]), "1"), min_count=0).as_py()
             counter.update({name: having} if having else {})

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from darwin_core.contracts import ColumnKind, ColumnSchema, DataRoles, NetworkInput, OutputKind, Task
 from darwin_core.data.binding import BoundInput, bind_inputs
-from darwin_core.data.columns import ROW_ID, column_schema, encoded_image_field, is_bytes
+from darwin_core.data.columns import ROW_ID, column_schema, encoded_image_field, is_bytes, same_shape
 from darwin_core.errors import DataError
 
 
@@ -40,6 +40,11 @@ class ColumnPlan:
         return self.output.task is Task.REGRESSION
 
     @property
+    def is_segmentation(self) -> bool:
+        """Whether the label is a mask."""
+        return self.output.task is Task.SEGMENTATION
+
+    @property
     def is_multilabel(self) -> bool:
         """Whether every output has a label column of zeros and ones."""
         return self.output.task is Task.MULTILABEL
@@ -65,9 +70,9 @@ def plan_columns(
         DataError: A column that the request names is not there or cannot play its part.
         BindingError: The columns do not fit the network's inputs.
     """
-    _check_roles(fields, unusable, roles)
+    _check_roles(fields, unusable, roles, output)
     _check_label_count(roles, output)
-    fields = _with_channels(fields, inputs)
+    fields = _with_channels(fields, inputs, roles.labels)
     candidates = _candidates(fields, roles, inputs)
     bound = bind_inputs(inputs, [column_schema(field) for field in candidates])
     read = {column.name for item in bound for column in item.columns}
@@ -89,7 +94,9 @@ def _named(roles: DataRoles) -> list[str]:
     return [name for name in single if name is not None] + [item.column for item in roles.slices]
 
 
-def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], roles: DataRoles) -> None:
+def _check_roles(
+    fields: Mapping[str, pa.Field], unusable: Mapping[str, str], roles: DataRoles, output: OutputKind
+) -> None:
     for name in [*_named(roles), *roles.features]:
         if name in unusable:
             raise DataError(f"Column {name!r} cannot be read: {unusable[name]}.", hint="Convert the column.")
@@ -105,7 +112,7 @@ def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], ro
     among_features = [label for label in roles.labels if label in roles.features]
     if among_features:
         raise DataError(f"The label {among_features[0]!r} is among the features.", hint="Take it out of `features`.")
-    for part in (*roles.labels, roles.row_id, roles.entity, roles.weight, roles.time):
+    for part in (*_single_valued(fields, roles, output), roles.row_id, roles.entity, roles.weight, roles.time):
         if part is not None and column_schema(fields[part]).kind in (ColumnKind.IMAGE, ColumnKind.TENSOR):
             raise DataError(f"Column {part!r} holds arrays.", hint="Name a column of single values for this part.")
     if roles.weight is not None and not _is_number(fields[roles.weight]):
@@ -118,8 +125,29 @@ def _check_roles(fields: Mapping[str, pa.Field], unusable: Mapping[str, str], ro
         )
 
 
+def _single_valued(fields: Mapping[str, pa.Field], roles: DataRoles, output: OutputKind) -> tuple[str, ...]:
+    """Label columns that must not hold arrays; a mask must, and is checked here."""
+    if output.task is not Task.SEGMENTATION:
+        return roles.labels
+    _check_mask(fields[roles.label], output)
+    return ()
+
+
+def _check_mask(field: pa.Field, output: OutputKind) -> None:
+    column = column_schema(field)
+    if column.kind not in (ColumnKind.IMAGE, ColumnKind.TENSOR) or not same_shape(output.positions, column.shape):
+        found = f"pictures or arrays of shape {column.shape}" if column.shape else f"{column.kind} values"
+        raise DataError(
+            f"The network predicts a class at every position of a map of shape {output.positions}; the label "
+            f"{field.name!r} holds {found}.",
+            hint="Name a column of masks: arrays of class indices, or grey PNG pictures of them, of the map's size.",
+        )
+
+
 def _check_label_count(roles: DataRoles, output: OutputKind) -> None:
     named = f"the request names {len(roles.labels)} label column(s): {_shortened(roles.labels)}"
+    if roles.positive_label is not None and output.task is Task.SEGMENTATION:
+        raise DataError("A positive label needs one label per row, this network predicts a map.", hint="Leave it out.")
     if output.task is not Task.MULTILABEL:
         if len(roles.labels) > 1:
             raise DataError(
@@ -161,10 +189,12 @@ def _candidates(
     )
 
 
-def _with_channels(fields: Mapping[str, pa.Field], inputs: Sequence[NetworkInput]) -> dict[str, pa.Field]:
+def _with_channels(
+    fields: Mapping[str, pa.Field], inputs: Sequence[NetworkInput], labels: Sequence[str]
+) -> dict[str, pa.Field]:
     """Encoded images take the number of channels that the network reads: grey and colour convert into each other."""
     adjusted = dict(fields)
-    images = [field for field in fields.values() if is_bytes(field.type)]
+    images = [field for field in fields.values() if is_bytes(field.type) and field.name not in labels]
     for item in inputs:
         targets = [field for field in images if field.name == item.name] or (images if len(inputs) == 1 else [])
         if len(item.shape) == 3 and item.shape[-1] in (1, 3, 4) and len(targets) == 1:

@@ -134,7 +134,9 @@ def _stage_all(
 ) -> tuple[dict[str, Staged], tuple[str, ...]]:
     staged = {"train": stage(named["train"], plan, "train", folder / "staged-train.parquet", None, reporter)}
     classes: tuple[str, ...] = ()
-    if plan.is_multilabel:
+    if plan.is_segmentation:
+        classes = tuple(str(index) for index in range(plan.output.classes))
+    elif plan.is_multilabel:
         classes = plan.roles.labels
     elif not plan.is_regression:
         seen = staged["train"].label_counts(plan.roles.label)
@@ -165,7 +167,7 @@ def _assign(
     given = [name for name in ("validation", "test") if name in staged]
     rules = [f"{name} rows as given" for name in given]
     if len(given) < 2:
-        keys = split_keys(train, plan.roles, classes, folder)
+        keys = split_keys(train, plan.roles, () if plan.is_segmentation else classes, folder)
         if "test" not in given:
             parts[keys.chosen(split.test_share, split.seed ^ _TEST_SALT, parts == Part.TRAIN)] = Part.TEST
         if "validation" not in given:

@@ -84,7 +84,9 @@ def split_keys(staged: Staged, roles: DataRoles, classes: Sequence[str], folder:
     keys = _scratch(folder / "keys", np.uint64, staged.rows)
     strata = _scratch(folder / "strata", np.int32, staged.rows)
     entities = _scratch(folder / "entities", np.uint64, staged.rows)
-    columns = {ROW_ID, ROW_HASH, ENTITY_HASH, *roles.labels} | ({roles.time} if roles.time else set())
+    columns = {ROW_ID, ROW_HASH, ENTITY_HASH, *(roles.labels if classes else ())} | (
+        {roles.time} if roles.time else set()
+    )
     stratum = _strata(staged, roles, classes)
     start = 0
     for batch in staged.read(sorted(columns)):

@@ -18,7 +18,7 @@ from darwin_core.data.decoders import flat_values
 from darwin_core.data.factors import factor_names, image_factors
 from darwin_core.data.hashing import Hashes, hash_arrays, hash_column, hash_rows
 from darwin_core.data.images import decode_images
-from darwin_core.data.labels import class_indices, label_flags, label_numbers, label_text
+from darwin_core.data.labels import class_indices, label_flags, label_masks, label_numbers, label_text
 from darwin_core.data.mapped import Array
 from darwin_core.data.parquet import iter_parquet, open_parquet, rows_per_batch
 from darwin_core.data.planning import ColumnPlan
@@ -165,7 +165,9 @@ def _entity_hashes(batch: SourceBatch, plan: ColumnPlan) -> pa.Array:
 
 def _check_label(batch: SourceBatch, plan: ColumnPlan, classes: Sequence[str] | None) -> None:
     labels = batch.columns[plan.roles.label]
-    if plan.is_multilabel:
+    if plan.is_segmentation:
+        label_masks(labels, plan.output.positions, plan.output.classes, batch.row_name)
+    elif plan.is_multilabel:
         label_flags([batch.columns[name] for name in plan.roles.labels], plan.roles.labels, batch.row_name)
     elif plan.is_regression:
         label_numbers(labels, batch.row_name)

@@ -23,6 +23,10 @@ from darwin_core.evaluation.statistics import Pair, Queues, alert_queues, caught
 from darwin_core.evaluation.wording import power_note
 from darwin_core.progress import Reporter, Tracker
 
+_PIXELS = (
+    "Accuracy is the share of right pixels. Mean IoU is the mean over the classes of intersection over union, counted "
+    "over all pixels of all pictures; whole pictures are resampled for its bounds. The confusion matrix is in pixels."
+)
 _MAX_CLASSES = 100  # a larger confusion matrix is of no use to a reader
 
 
@@ -94,7 +98,8 @@ class Assessor:
         )
         missed_ids = tuple(self._holdout.row_ids[int(row)] for row in missed)
         advice = (alerts.advice,) if alerts is not None and alerts.advice else ()
-        notes = (*label_notes(self._holdout), *self._power(pair, flags), *advice)
+        pixels = (_PIXELS,) if self._task is Task.SEGMENTATION else ()
+        notes = (*label_notes(self._holdout), *pixels, *self._power(pair, flags), *advice)
         return Assessment(measurements, flags, missed_ids, notes)
 
     def _alerting(self, reference: Scored, pair: Pair) -> tuple[float | None, Queues | None]:
@@ -216,17 +221,20 @@ class Assessor:
 def draw_curves(task: Task, holdout: Holdout, answers: dict[str, Answers], classes: int) -> Curves:
     """ROC and precision-recall curves of binary tasks; confusion matrices up to a hundred classes.
 
-    The curves of several labels are over all rows and labels together.
+    The curves of several labels are over all rows and labels together, the matrix of a segmentation is in pixels.
     """
     if task is Task.REGRESSION:
         return Curves()
     labels, weights = np.asarray(holdout.cases.labels), holdout.cases.weights
     if task is Task.MULTILABEL:
         labels, weights, answers = pooled(labels, weights, answers)
+    if task is Task.SEGMENTATION:
+        labels = labels.ravel()
+        answers = {name: Answers(one.scores, one.predicted.ravel()) for name, one in answers.items()}
     confusion = {}
     if task is not Task.MULTILABEL and classes <= _MAX_CLASSES:
         confusion = {name: confusion_matrix(labels, one.predicted, classes) for name, one in answers.items()}
-    if task is Task.MULTICLASS:
+    if task in (Task.MULTICLASS, Task.SEGMENTATION):
         return Curves(confusion=confusion)
     return Curves(
         roc={name: roc_curve(labels, one.scores, weights) for name, one in answers.items()},

@@ -35,7 +35,7 @@ class Cases:
 
     Args:
         labels: Class index (binary: 1 is positive) or target, shape (n,); zeros and ones of shape (n, labels) where a
-            row can have several labels.
+            row can have several labels; class indices of shape (n, height, width) for a segmentation.
         weights: Sample weights, shape (n,), or None.
         clusters: Index of the entity or day each row belongs to, shape (n,), or None where rows are independent.
         periods: Index of the alert period (day) of each row, shape (n,), or None: one alert queue for all rows.
@@ -73,8 +73,10 @@ class Answers:
 
     Args:
         scores: Probability of the positive class (binary), probability of the predicted class (multiclass), or the
-            predicted value (regression), shape (n,); probability of each label, shape (n, labels).
-        predicted: Predicted class index, shape (n,); zeros for regression; zeros and ones of shape (n, labels).
+            predicted value (regression), shape (n,); probability of each label, shape (n, labels). Segmentation: mean
+            over the pixels of the predicted class's, shape (n,).
+        predicted: Predicted class index, shape (n,); zeros for regression; zeros and ones of shape (n, labels); class
+            indices of shape (n, height, width).
     """
 
     scores: Floats
@@ -86,7 +88,7 @@ class Answers:
 
         A score that is no number counts as the lowest possible answer, never as an alert.
         """
-        if task is Task.MULTICLASS:
+        if task in (Task.MULTICLASS, Task.SEGMENTATION):
             return _top_classes(scores)
         values = np.nan_to_num(np.asarray(scores, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         decided = np.zeros(len(values)) if task is Task.REGRESSION else values >= DECISION_THRESHOLD
@@ -103,10 +105,11 @@ def _renumbered(index: NDArray[np.int64] | None, mask: NDArray[np.bool_]) -> NDA
 
 def _top_classes(scores: NDArray[Any]) -> Answers:
     """Block by block, because the scores of all classes may lie in a memory map larger than memory."""
-    confidence, predicted = np.zeros(len(scores)), np.zeros(len(scores), np.int64)
-    for start in range(0, len(scores), _BLOCK_ROWS):
-        block = np.nan_to_num(np.asarray(scores[start : start + _BLOCK_ROWS], np.float64), nan=0.0)
+    confidence, predicted = np.zeros(len(scores)), np.zeros(scores.shape[:-1], np.int64)
+    step = max(1, _BLOCK_ROWS // max(int(np.prod(scores.shape[1:-1])), 1))
+    for start in range(0, len(scores), step):
+        block = np.nan_to_num(np.asarray(scores[start : start + step], np.float64), nan=0.0)
         rows = slice(start, start + len(block))
-        predicted[rows] = block.argmax(axis=1)
-        confidence[rows] = block.max(axis=1)
+        predicted[rows] = block.argmax(axis=-1)
+        confidence[rows] = block.max(axis=-1).reshape(len(block), -1).mean(axis=1)
     return Answers(confidence, predicted)

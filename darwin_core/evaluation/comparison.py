@@ -20,15 +20,16 @@ from darwin_core.evaluation.statistics import (
     Pair,
     Queues,
     RegressionStatistic,
+    SegmentationStatistic,
 )
 
-Statistic = BinaryStatistic | MulticlassStatistic | MultilabelStatistic | RegressionStatistic
+Statistic = BinaryStatistic | MulticlassStatistic | MultilabelStatistic | SegmentationStatistic | RegressionStatistic
 
 RELATIVE = frozenset({"rmse", "alert_rate"})
 """Figures whose *relative* change is bounded. Their ``low`` and ``high`` are the relative bounds times the reference's
 value, so dividing by ``Estimate.reference`` gives the bounds of the ratio back."""
 
-_ORDER = ("pr_auc", "recall_at_budget", "f1", "accuracy", "rmse", "roc_auc", "alert_rate", "ece", "brier")
+_ORDER = ("pr_auc", "recall_at_budget", "f1", "mean_iou", "accuracy", "rmse", "roc_auc", "alert_rate", "ece", "brier")
 """The telling figure of a task first: readers that show one estimate show that one."""
 
 _POSITIVES_COUNT = frozenset({"pr_auc", "roc_auc", "recall_at_budget", "f1"})
@@ -81,6 +82,9 @@ def _statistic(
 ) -> Statistic:
     if task is Task.BINARY:
         return BinaryStatistic(cases, pair, alert_budget=gate.alert_budget, threshold=threshold, queues=queues)
+    if task is Task.SEGMENTATION:
+        classes = 1 + max(int(np.max(each)) for each in (cases.labels, *(answers.predicted for answers in pair)))
+        return SegmentationStatistic(cases, pair, classes)
     if task is Task.MULTILABEL:
         return MultilabelStatistic(cases, pair)
     return MulticlassStatistic(cases, pair) if task is Task.MULTICLASS else RegressionStatistic(cases, pair)
@@ -148,7 +152,8 @@ class _Frame:
 
     def _interval(self, name: str, reference: float, candidate: float, replicates: Floats) -> tuple[Interval, str]:
         confidence, difference = self.gate.confidence, candidate - reference
-        if name == "accuracy" and self.cases.clusters is None and self.cases.weights is None:
+        rows_are_right_or_wrong = name == "accuracy" and self.task is not Task.SEGMENTATION
+        if rows_are_right_or_wrong and self.cases.clusters is None and self.cases.weights is None:
             return self._tango(), "score bounds of paired proportions (Tango)"
         units = self.carriers(name)
         method = f"paired bootstrap, {self.gate.bootstrap_rounds} rounds"

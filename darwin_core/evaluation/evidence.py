@@ -31,7 +31,8 @@ def write_evidence(
     Columns: ``row_id``, ``label``, ``weight`` (where rows have weights), per network ``<name>_score`` (probability of
     the positive class, probability of the predicted class, or predicted value), ``<name>_predicted`` (class index;
     classification only) and ``<name>_alerted`` (where alerts exist), and ``slice:<column>`` per declared slice. Several
-    labels have a column each: ``label.<label>``, ``<name>_score.<label>``, ``<name>_predicted.<label>``.
+    labels have a column each: ``label.<label>``, ``<name>_score.<label>``, ``<name>_predicted.<label>``. Instead of
+    masks there is ``<name>_right``, the share of right pixels.
 
     Args:
         path: Where to write; the file appears only when complete.
@@ -40,12 +41,15 @@ def write_evidence(
         answers: Network -> its answers.
         flags: Network -> rows on its alert queue; may be empty.
     """
-    columns: dict[str, NDArray[Any]] = _by_label("label", np.asarray(holdout.cases.labels), holdout.labels)
+    labels, is_mask = np.asarray(holdout.cases.labels), task is Task.SEGMENTATION
+    columns: dict[str, NDArray[Any]] = {} if is_mask else _by_label("label", labels, holdout.labels)
     if holdout.cases.weights is not None:
         columns["weight"] = holdout.cases.weights
     for name, one in answers.items():
         columns |= _by_label(f"{name}_score", one.scores, holdout.labels)
-        if task is not Task.REGRESSION:
+        if is_mask:
+            columns[f"{name}_right"] = (one.predicted == labels).mean(axis=(1, 2))
+        elif task is not Task.REGRESSION:
             columns |= _by_label(f"{name}_predicted", one.predicted, holdout.labels)
         if name in flags:
             columns[f"{name}_alerted"] = flags[name]

@@ -76,6 +76,8 @@ def quality_margins(task: Task, gate: GateConfig) -> tuple[Margin, ...]:
         return (Margin("Q0", "accuracy", gate.accuracy_margin),)
     if task is Task.REGRESSION:
         return (Margin("Q8", "rmse", gate.rmse_margin, lower_is_better=True),)
+    if task is Task.SEGMENTATION:
+        return (Margin("Q0", "accuracy", gate.accuracy_margin), Margin("Q9", "mean_iou", gate.mean_iou_margin))
     if task is Task.MULTILABEL:
         return (Margin("Q1", "pr_auc", gate.pr_auc_margin), Margin("Q3", "f1", gate.f1_margin))
     return (Margin("Q1", "pr_auc", gate.pr_auc_margin), Margin("Q2", "recall_at_budget", gate.recall_margin))
@@ -187,7 +189,7 @@ def _slice_count(checks: Sequence[Check]) -> int:
 
 
 def _shows_quality(check: Check) -> bool:
-    """Whether the check bounds a quality on all rows: one of Q0, Q1, Q2, Q3, Q8, or a requirement on quality."""
-    return check.check_id in {"Q0", "Q1", "Q2", "Q3", "Q8"} or (
+    """Whether the check bounds a quality on all rows: one of Q0 to Q3, Q8, Q9, or a requirement on quality."""
+    return check.check_id in {"Q0", "Q1", "Q2", "Q3", "Q8", "Q9"} or (
         check.check_id.startswith("O2:") and check.low is not None
     )

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from darwin_core.contracts import OutputKind, QualityMetrics, Task
 from darwin_core.errors import DataError
+from darwin_core.evaluation.pixels import PixelCounts, mean_iou
 from darwin_core.evaluation.ranking import Floats, Ranking, RankMetrics, alert_capacity
 
 TAIL_SHARE = 0.01
@@ -180,14 +181,17 @@ def quality_metrics(
 
     Args:
         kind: How to read the outputs.
-        labels: Class indices, or targets for regression, shape (n,); several labels: zeros and ones, (n, units).
-        outputs: Raw outputs of the network, shape (n,) or (n, units).
+        labels: Class indices, or targets for regression, shape (n,); several labels: zeros and ones, (n, units);
+            segmentation: class indices, (n, height, width).
+        outputs: Raw outputs of the network, shape (n,) or (n, units), or (n, height, width, units).
         alert_budget: Share of rows that can be investigated; used for binary tasks.
         weights: Row weights, shape (n,).
     """
     from darwin_core.networks import to_scores  # the rest of this module must load without TensorFlow
 
     scores = np.asarray(to_scores(kind, np.asarray(outputs)))
+    if kind.task is Task.SEGMENTATION:
+        return _segmentation_metrics(kind, np.asarray(labels), scores, weights)
     if kind.task is Task.MULTILABEL:
         return _multilabel_metrics(np.asarray(labels), scores, weights)
     truth = np.asarray(labels).reshape(-1)
@@ -203,6 +207,19 @@ def quality_metrics(
         value = float(getattr(ranked, name)[0])
         found[name] = value if np.isfinite(value) else None
     return QualityMetrics(**found, accuracy=accuracy(truth, scores >= 0.5, weights))
+
+
+def _segmentation_metrics(
+    kind: OutputKind, truth: NDArray[Any], scores: NDArray[Any], weights: ArrayLike | None
+) -> QualityMetrics:
+    counts = PixelCounts.of(truth, scores.argmax(axis=-1), kind.classes)
+    weight = np.ones(len(truth)) if weights is None else np.asarray(weights, np.float64)
+    own = np.take_along_axis(scores, truth[..., None].astype(np.int64), axis=-1)[..., 0]
+    loss = -np.log(np.clip(own, _EPSILON, 1 - _EPSILON)).mean(axis=(1, 2), dtype=np.float64)
+    overlap = mean_iou(weight @ counts.both, weight @ counts.there, weight @ counts.predicted)
+    return QualityMetrics(
+        loss=_mean(loss, weights), accuracy=_mean(counts.right_share, weights), mean_iou=float(overlap)
+    )
 
 
 def _multilabel_metrics(truth: NDArray[Any], scores: Floats, weights: ArrayLike | None) -> QualityMetrics:

@@ -64,7 +64,7 @@ def score_split(
         reporter: Where progress goes.
 
     Returns:
-        Shape (n,) float64, or (n, classes) float32 for several classes or labels.
+        Shape (n,) float64, or (n, classes) float32 for several classes or labels, or (n, height, width, classes).
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{part}-{network.sha256[:24]}.npy"
@@ -100,7 +100,9 @@ def not_finite(scores: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _open(path: Path, kind: OutputKind, rows: int, *, fresh: bool) -> np.memmap[Any, Any]:
     several = kind.task in (Task.MULTICLASS, Task.MULTILABEL)
-    shape = (rows, kind.units) if several else (rows,)
+    shape: tuple[int, ...] = (rows, kind.units) if several else (rows,)
+    if kind.task is Task.SEGMENTATION:
+        several, shape = True, (rows, *kind.positions, kind.classes)
     mode = "w+" if fresh or not path.exists() else "r+"
     return np.lib.format.open_memmap(path, mode=mode, dtype=np.float32 if several else np.float64, shape=shape)
 

@@ -25,6 +25,7 @@ JUDGED = {
     Task.BINARY: ("pr_auc", "recall_at_budget", "alert_rate"),
     Task.MULTICLASS: ("accuracy",),
     Task.MULTILABEL: ("pr_auc", "f1"),
+    Task.SEGMENTATION: ("accuracy", "mean_iou"),
     Task.REGRESSION: ("rmse",),
 }
 """Metrics that are judged per slice."""

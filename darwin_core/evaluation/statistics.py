@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from darwin_core.evaluation.cases import Answers, Cases
 from darwin_core.evaluation.metrics import calibration_bins, f1_base
+from darwin_core.evaluation.pixels import PixelCounts, mean_iou
 from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capacity
 
 Pair = tuple[Answers, Answers]
@@ -127,6 +128,26 @@ class MultilabelStatistic:
             "roc_auc": np.stack([_mean_known([one.roc_auc for one in network]) for network in ranked]),
             "ece": np.stack([np.mean([sums(weights) for sums in network], axis=0) for network in self._calibration]),
         }
+
+
+class SegmentationStatistic:
+    """Share of right pixels (mean over the rows), and mean intersection over union of the classes.
+
+    Args:
+        cases: The rows; labels of shape (n, height, width).
+        pair: Both networks' answers, predictions of that shape.
+        classes: How many classes there are.
+    """
+
+    def __init__(self, cases: Cases, pair: Pair, classes: int) -> None:
+        labels = np.asarray(cases.labels)
+        self._counts = [PixelCounts.of(labels, answers.predicted, classes) for answers in pair]
+        self._means = _Means({"accuracy": [counts.right_share for counts in self._counts]})
+
+    def __call__(self, weights: Weights) -> Mapping[str, Floats]:
+        """All figures under each weighting."""
+        overlaps = [mean_iou(weights @ one.both, weights @ one.there, weights @ one.predicted) for one in self._counts]
+        return {**self._means(weights), "mean_iou": np.stack(overlaps)}
 
 
 class RegressionStatistic:

@@ -18,6 +18,7 @@ TITLES = {
     "roc_auc": "ROC-AUC",
     "recall_at_budget": "Recall at the alert budget",
     "f1": "F1",
+    "mean_iou": "Mean IoU",
     "rmse": "RMSE",
     "ece": "Calibration error",
     "brier": "Brier score",

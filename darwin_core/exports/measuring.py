@@ -24,6 +24,7 @@ _PRIMARY = {
     Task.MULTICLASS: "accuracy",
     Task.BINARY: "pr_auc",
     Task.MULTILABEL: "pr_auc",
+    Task.SEGMENTATION: "mean_iou",
     Task.REGRESSION: "rmse",
 }
 
@@ -119,7 +120,9 @@ def compared(
 def _agreement(
     kind: OutputKind, own: NDArray[np.float64], theirs: NDArray[np.float64], alert_budget: float
 ) -> float | None:
-    """Share of equal decisions: the class, for two classes whether the network's threshold is reached, each label."""
+    """Share of equal decisions: the class (of every pixel), each label, or whether the threshold is reached."""
+    if kind.task is Task.SEGMENTATION:
+        return float((own.argmax(axis=-1) == theirs.argmax(axis=-1)).mean())
     if kind.task is Task.MULTICLASS:
         return float((own.argmax(axis=1) == theirs.argmax(axis=1)).mean())
     if kind.task is Task.MULTILABEL:

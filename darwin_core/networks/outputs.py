@@ -36,10 +36,12 @@ def output_kind(model: keras.Model, compiled: Mapping[str, Any] | str | Path | N
         NetworkError: There are several outputs, or what they mean cannot be decided.
     """
     wiring = read_wiring(model)
-    units = _units(wiring)
+    units, positions = _units(wiring)
     activation = _last_activation(wiring)
     spec = loss_spec(_compile_config(model, compiled))
     kind = _by_both(units, activation, spec)
+    if kind is not None and positions:
+        kind = _of_a_map(kind, positions)
     if kind is None:
         loss = f"loss '{spec.name}'" if spec else "no loss that says so"
         raise NetworkError(
@@ -52,17 +54,20 @@ def output_kind(model: keras.Model, compiled: Mapping[str, Any] | str | Path | N
     return kind
 
 
-def to_scores(kind: OutputKind, outputs: NDArray[Any]) -> NDArray[np.float64]:
+def to_scores(kind: OutputKind, outputs: NDArray[Any]) -> NDArray[Any]:
     """Raw outputs as scores.
 
     Args:
         kind: How to read the outputs.
-        outputs: Shape (rows, units) or (rows,).
+        outputs: Shape (rows, units) or (rows,); segmentation: (rows, height, width, units).
 
     Returns:
         Binary: (rows,) probability of the positive class. Multiclass: (rows, classes) probabilities. Multilabel:
-        (rows, labels) probability of each label. Regression: (rows,) predictions.
+        (rows, labels) probability of each label. Segmentation: (rows, height, width, classes) probabilities, float32.
+        Regression: (rows,) predictions.
     """
+    if kind.task is Task.SEGMENTATION:
+        return _map_scores(kind, np.asarray(outputs, np.float32))
     values = np.asarray(outputs, dtype=np.float64).reshape(len(outputs), kind.units)
     if kind.task is Task.MULTICLASS:
         return np.asarray(softmax(values, axis=1) if kind.from_logits else values)
@@ -70,6 +75,21 @@ def to_scores(kind: OutputKind, outputs: NDArray[Any]) -> NDArray[np.float64]:
         return np.asarray(expit(values) if kind.from_logits else values)
     flat = values[:, 0]
     return np.asarray(expit(flat) if kind.from_logits else flat)
+
+
+def _map_scores(kind: OutputKind, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    values = outputs.reshape(len(outputs), *kind.positions, kind.units)
+    if kind.units == 1:
+        positive = expit(values) if kind.from_logits else values
+        return np.asarray(np.concatenate([1 - positive, positive], axis=-1), np.float32)
+    return np.asarray(softmax(values, axis=-1) if kind.from_logits else values, np.float32)
+
+
+def _of_a_map(kind: OutputKind, positions: tuple[int, ...]) -> OutputKind | None:
+    """One class at every position; independent labels or numbers at every position are not supported."""
+    if kind.task not in (Task.BINARY, Task.MULTICLASS):
+        return None
+    return kind.model_copy(update={"task": Task.SEGMENTATION, "positions": positions})
 
 
 def _compile_config(model: keras.Model, compiled: Mapping[str, Any] | str | Path | None) -> Mapping[str, Any] | None:
@@ -82,19 +102,24 @@ def _compile_config(model: keras.Model, compiled: Mapping[str, Any] | str | Path
     return compiled
 
 
-def _units(wiring: Wiring) -> int:
+def _units(wiring: Wiring) -> tuple[int, tuple[int, ...]]:
+    """Output units, and the height and width of a map of them."""
     if len(wiring.outputs) != 1:
         raise NetworkError(
             f"Network '{wiring.name}' has {len(wiring.outputs)} outputs; one output is supported now.",
             hint="Cut the network down to the output that is served: keras.Model(model.inputs, model.outputs[i]).",
         )
     shape = wiring.shape(wiring.outputs[0])
+    sizes = tuple(size for size in shape[1:] if size is not None)
+    if len(shape) == 4 and len(sizes) == 3:
+        return sizes[2], sizes[:2]
     if len(shape) > 2 or (len(shape) == 2 and shape[1] is None):
         raise NetworkError(
-            f"Expected one prediction per row, shape (rows, units); the output has shape {shape}.",
-            hint="Networks that predict a value at every position (segmentation) cannot be compacted yet.",
+            "Expected one prediction per row, shape (rows, units), or a map of known size, shape (rows, height, width, "
+            f"units); the output has shape {shape}.",
+            hint="Give the inputs the size that is served: keras.Input((height, width, channels)).",
         )
-    return (shape[1] or 1) if len(shape) == 2 else 1
+    return ((shape[1] or 1) if len(shape) == 2 else 1), ()
 
 
 def _last_activation(wiring: Wiring) -> str:

@@ -82,6 +82,8 @@ def _purpose(content: CardContent) -> Iterator[str]:
     roles, classes = content.snapshot.roles, content.snapshot.classes
     yield "## What it is for"
     target = f"`{roles.label}`, one of the classes {', '.join(classes)}" if classes else f"`{roles.label}`, a number"
+    if content.snapshot.mask:
+        target = f"`{roles.label}`, one of the classes {', '.join(classes)} at every position"
     if len(roles.labels) > 1:
         target = f"which of the labels {', '.join(f'`{label}`' for label in roles.labels)} a row has"
     yield (

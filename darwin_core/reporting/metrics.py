@@ -34,6 +34,7 @@ _STYLES = {
         MetricStyle("pr_auc", "PR-AUC", True, True),
         MetricStyle("roc_auc", "ROC-AUC", True, True),
         MetricStyle("f1", "F1", True, True),
+        MetricStyle("mean_iou", "Mean IoU", True, True),
         MetricStyle("recall_at_budget", "Recall at alert budget", True, True),
         MetricStyle("precision_at_budget", "Precision at alert budget", True, True),
         MetricStyle("alert_rate", "Alert rate", True, None),
@@ -48,7 +49,7 @@ _STYLES = {
     )
 }
 
-_MOST_TELLING = ("pr_auc", "accuracy", "rmse", "roc_auc", "recall_at_budget", "loss")
+_MOST_TELLING = ("pr_auc", "mean_iou", "accuracy", "rmse", "roc_auc", "recall_at_budget", "loss")
 
 
 def style_of(metric: str) -> MetricStyle:
@@ -63,6 +64,8 @@ def margin_of(estimate: Estimate, gate: GateConfig) -> float | None:
             margin = gate.accuracy_margin
         case "pr_auc":
             margin = gate.pr_auc_margin
+        case "mean_iou":
+            margin = gate.mean_iou_margin
         case "f1":
             margin = gate.f1_margin
         case "recall_at_budget":

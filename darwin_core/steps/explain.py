@@ -44,6 +44,10 @@ from darwin_core.steps.provenance import provenance
 
 _BEHAVIOUR = "behaviour.json"
 _ATTRIBUTIONS = "row_attributions.parquet"
+_MAP = (
+    "The networks decide at every position of a picture: decisions are not attributed, shortcuts and weakened groups "
+    "are not looked for, and the data checks look at the pictures and not at their masks."
+)
 _SEVERAL_LABELS = (
     "A row can have several labels: attributions speak of the one that the candidate finds likeliest, and a row is "
     "decided rightly where every label is. Single changes that would flip a decision, and shortcuts, are looked for "
@@ -65,14 +69,15 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     behaviour = _behaviour(request, context, snapshot, verdict)
     checked, checks = _check_data(request, context, snapshot, behaviour)
     findings = merged(_stored_flaws(context, behaviour.findings), checked)
-    several_labels = len(snapshot.roles.labels) > 1
-    checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED)
+    several_labels, is_map = len(snapshot.roles.labels) > 1, bool(snapshot.mask)
+    if not is_map:
+        checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
             "checks_run": checks,
             "row_attributions": _stored_attributions(context),
-            "notes": (_SEVERAL_LABELS,) if several_labels else (),
+            "notes": (_SEVERAL_LABELS,) if several_labels else (_MAP,) if is_map else (),
         }
     )
     documents = Findings(checks_run=checks, findings=findings)
@@ -106,6 +111,8 @@ def _behaviour(
     done = context.workdir / _BEHAVIOUR
     if done.exists():
         return Explanation.from_json(done.read_bytes(), origin=str(done))
+    if snapshot.mask:
+        return Explanation(method="nothing was attributed", rows=0)
     subject = load_subject(request, context, snapshot, verdict)
     scored = score_rows(subject, context.reporter)
     if subject.is_pictures:

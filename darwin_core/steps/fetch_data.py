@@ -162,6 +162,7 @@ def _store(
             profiles[side] = put(path, path.name, ArtifactKind.OTHER)
         snapshot = Snapshot(
             roles=prepared.plan.roles,
+            mask=prepared.plan.output.positions,
             split=request.split,
             columns=prepared.written.columns,
             classes=prepared.classes,

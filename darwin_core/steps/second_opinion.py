@@ -44,8 +44,8 @@ def ask_tfma(
     """
     if request.tfma_rows == 0:
         return SecondOpinion()
-    if task is Task.MULTILABEL:
-        return SecondOpinion(notes=("TensorFlow Model Analysis was not asked: its figures speak of one label.",))
+    if task in (Task.MULTILABEL, Task.SEGMENTATION):
+        return SecondOpinion(notes=("TensorFlow Model Analysis was not asked: its figures speak of one label a row.",))
     table = sample_rows(holdout, scores, request.tfma_rows, request.gate.seed)
     judged = [(one.column, one.value) for one in slices if cases_of(one) >= request.gate.slice_min_positives]
     folder = context.workdir / "tfma"

@@ -71,7 +71,7 @@ class Inquisitor:
         self._kind, self._split, self._features, self._reporter = kind, split, features, reporter
         self._rows, self._seed = min(rows, split.rows), seed
         self._label_loss = label_losses(kind, loss)
-        self._classes = 0 if kind.task is Task.REGRESSION else max(kind.units, 2)
+        self._classes = 0 if kind.task in (Task.REGRESSION, Task.SEGMENTATION) else max(kind.units, 2)
 
     def probe(self, network: keras.Model, graph: DependencyGraph, name: str) -> Insights:
         """Probe one network.
@@ -131,6 +131,8 @@ class Inquisitor:
         """Which rows belong to which class, or have which label, shape (rows, classes)."""
         if self._kind.task is Task.MULTILABEL:
             return np.asarray(labels[:, :classes] != 0)
+        if self._kind.task is Task.SEGMENTATION:
+            return np.zeros((len(labels), 0), bool)  # a picture belongs to no one class
         return np.asarray(labels[:, None] == np.arange(classes)[None, :])
 
     def _columns(self) -> list[tuple[str, int | None, str]]:

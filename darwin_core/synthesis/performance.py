@@ -63,13 +63,15 @@ def relative_size(cost: NetworkCost, reference: NetworkCost) -> float:
 def primary_quality(task: Task, quality: QualityMetrics) -> float:
     """The one figure by which networks of a task are ranked, larger is better: accuracy, PR-AUC, or minus the RMSE.
 
-    Several labels: the mean of their PR-AUC.
+    Several labels: the mean of their PR-AUC. Segmentation: the mean IoU.
     """
     match task:
         case Task.MULTICLASS:
             value = quality.accuracy
         case Task.BINARY | Task.MULTILABEL:
             value = quality.pr_auc
+        case Task.SEGMENTATION:
+            value = quality.mean_iou
         case Task.REGRESSION:
             value = None if quality.rmse is None else -quality.rmse
     return -quality.loss if value is None else value

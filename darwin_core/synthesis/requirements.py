@@ -29,6 +29,7 @@ DROPS = {
     RequirementMetric.RECALL_AT_BUDGET_DROP: "recall_at_budget",
     RequirementMetric.RMSE_RISE: "rmse",
     RequirementMetric.F1_DROP: "f1",
+    RequirementMetric.MEAN_IOU_DROP: "mean_iou",
 }
 """Metrics that compare with the reference -> what they compare."""
 
@@ -36,6 +37,7 @@ _DEFAULTS = {
     Task.MULTICLASS: ("accuracy_drop<=0.005",),
     Task.BINARY: ("pr_auc_drop<=0.005", "recall_at_budget_drop<=0.005"),
     Task.MULTILABEL: ("pr_auc_drop<=0.005", "f1_drop<=0.005"),
+    Task.SEGMENTATION: ("accuracy_drop<=0.005", "mean_iou_drop<=0.005"),
     Task.REGRESSION: ("rmse_rise<=0.02",),
 }
 

@@ -47,16 +47,19 @@ def label_losses(kind: OutputKind, loss: keras.losses.Loss | None = None) -> Row
 
     Returns:
         A function of labels, shape (batch,) (class index or target) or (batch, units) of zeros and ones, and outputs,
-        shape (batch, units).
+        shape (batch, units); segmentation: class indices (batch, height, width), outputs (batch, height, width, units).
     """
     own = loss or default_loss(kind)
-    one_hot = kind.task is Task.MULTICLASS and not type(own).__name__.startswith("Sparse")
+    classes = kind.task is Task.MULTICLASS or (kind.task is Task.SEGMENTATION and kind.units > 1)
+    one_hot = classes and not type(own).__name__.startswith("Sparse")
 
     def per_row(labels: Any, outputs: Any) -> Any:
         if one_hot:
             target = tf.one_hot(tf.cast(labels, tf.int32), kind.units)
-        elif kind.task is Task.MULTICLASS:
+        elif classes:
             target = labels
+        elif kind.task is Task.SEGMENTATION:
+            target = tf.cast(labels, outputs.dtype)[..., None]
         elif kind.task is Task.MULTILABEL:
             target = tf.cast(labels, outputs.dtype)
         else:
@@ -73,7 +76,7 @@ def distillation_losses(kind: OutputKind, temperature: float) -> RowLoss:
     Several classes: Kullback-Leibler divergence of softmax at ``temperature``, times its square, which keeps the
     gradient's size (Hinton, Vinyals, Dean, arXiv 1503.02531). Two classes on one unit: the same for the Bernoulli
     distribution, as cross-entropy on logits. Several labels: its mean over the labels, as that of the loss on labels.
-    Regression: squared difference.
+    Segmentation: its mean over the positions. Regression: squared difference.
 
     Returns:
         A function of teacher outputs and network outputs, both raw and of shape (batch, units).
@@ -83,16 +86,22 @@ def distillation_losses(kind: OutputKind, temperature: float) -> RowLoss:
         soft_teacher = tf.nn.log_softmax(logits(kind, teacher) / temperature)
         soft_student = tf.nn.log_softmax(logits(kind, outputs) / temperature)
         divergence = tf.reduce_sum(tf.exp(soft_teacher) * (soft_teacher - soft_student), axis=-1)
-        return divergence * temperature**2
+        return _by_row(divergence) * temperature**2
 
     def bernoulli(teacher: Any, outputs: Any) -> Any:
         target = tf.sigmoid(logits(kind, teacher) / temperature)
         entropy = tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits(kind, outputs) / temperature)
-        return tf.reduce_mean(entropy, axis=-1) * temperature**2
+        return _by_row(tf.reduce_mean(entropy, axis=-1)) * temperature**2
 
     def squared(teacher: Any, outputs: Any) -> Any:
         return tf.reduce_mean(tf.square(teacher - outputs), axis=-1)
 
     if kind.task is Task.REGRESSION:
         return squared
-    return classes if kind.task is Task.MULTICLASS else bernoulli
+    several = kind.task is Task.MULTICLASS or (kind.task is Task.SEGMENTATION and kind.units > 1)
+    return classes if several else bernoulli
+
+
+def _by_row(values: Any) -> Any:
+    """Mean over the positions of a map, shape (batch,); values that have no positions as they are."""
+    return values if len(values.shape) == 1 else tf.reduce_mean(values, axis=(1, 2))

@@ -124,9 +124,10 @@ def teaching_views(task: Task, *, images: bool) -> tuple[View, ...]:
 
     Pictures of classes are varied: a row is hardly seen twice in the same form, and the reference's outputs on the row
     as it is stand for all of its forms, so the reference need not look at them. A number to be predicted may depend on
-    place or brightness, and tables have no variation that is true of every column.
+    place or brightness, a mask would have to move with its picture, and tables have no variation that is true of every
+    column.
     """
-    if images and task is not Task.REGRESSION:
+    if images and task not in (Task.REGRESSION, Task.SEGMENTATION):
         return tuple(WarpView(index) for index in range(_VARIATIONS))
     return (PLAIN,)
 

@@ -172,6 +172,8 @@ class LeakingColumn(DataCheck):
 def _targets(data: CheckedData) -> Iterator[tuple[str, Floats]]:
     """What to predict: each class (of two, the positive one) or label against the rest, or the ranks of the numbers."""
     if not data.classes:
+        if np.ptp(data.labels) == 0:
+            return  # masks, or a constant: nothing that a column could give away
         if data.rows > 10 * _MIN_CLASS_ROWS:
             yield "", stats.rankdata(data.labels) / data.rows
         return

@@ -60,7 +60,7 @@ def load_checked_data(
     names = [column.name for column in snapshot.columns if column.kind in _SCALARS]
     kinds = {column.name: column.kind for column in snapshot.columns}
     rows = snapshot.train.rows + snapshot.validation.rows
-    read = [ROW_ID, *snapshot.roles.labels, *names]
+    read = [ROW_ID, *_label_columns(snapshot), *names]
     chosen = _chosen_rows(rows, max(MIN_SAMPLE_ROWS, max_cells // len(read)), seed)
     with reporter.track("Reading rows for the data checks", rows) as tracker:
         table = _take(_batches(sources.parts, read), chosen, tracker)
@@ -72,7 +72,7 @@ def load_checked_data(
 
     return CheckedData(
         roles=snapshot.roles,
-        classes=snapshot.classes,
+        classes=() if snapshot.mask else snapshot.classes,
         columns={name: Column.from_arrow(name, kinds[name], table[name]) for name in names},
         labels=_labels(table, snapshot),
         row_ids=table[ROW_ID].to_pylist(),
@@ -108,8 +108,15 @@ def _take(batches: Iterator[pa.RecordBatch], chosen: NDArray[np.int64], tracker:
     return pa.Table.from_batches(parts)
 
 
+def _label_columns(snapshot: Snapshot) -> tuple[str, ...]:
+    """What is read of the labels; nothing of masks, of which the checks ask nothing."""
+    return () if snapshot.mask else snapshot.roles.labels
+
+
 def _labels(table: pa.Table, snapshot: Snapshot) -> NDArray[np.int64] | NDArray[np.float64]:
     names = snapshot.roles.labels
+    if snapshot.mask:
+        return np.zeros(table.num_rows)
     if len(names) > 1:
         columns = [table[name].combine_chunks() for name in names]
         return label_flags(columns, names, lambda row: f"Row {row}").astype(np.int64)
@@ -124,7 +131,7 @@ def _labels_of(
 ) -> NDArray[np.int64] | NDArray[np.float64]:
     """Labels of the training rows with these ids, in this order; only these are held in memory."""
     wanted = pa.array(row_ids, pa.string())
-    read = [ROW_ID, *snapshot.roles.labels]
+    read = [ROW_ID, *_label_columns(snapshot)]
     kept = [batch.filter(pc.is_in(batch[ROW_ID], value_set=wanted)) for batch in _batches(parts, read)]
     table = pa.Table.from_batches(kept)
     positions = pc.index_in(wanted, value_set=table[ROW_ID].combine_chunks())

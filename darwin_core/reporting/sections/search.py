@@ -145,6 +145,7 @@ def _tolerated(report: CompactionReport, style: MetricStyle) -> float | None:
         "pr_auc": "pr_auc_drop",
         "roc_auc": "roc_auc_drop",
         "f1": "f1_drop",
+        "mean_iou": "mean_iou_drop",
         "recall_at_budget": "recall_at_budget_drop",
     }
     wanted = bounds.get(style.name)

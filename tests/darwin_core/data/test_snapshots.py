@@ -5,10 +5,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pydantic import ValidationError
-from support.data import BINARY, REGRESSION, multiclass, multilabel, numbers, opened, part_column, png, prepared
+from support.data import BINARY, REGRESSION, multiclass, numbers, opened, part_column, png, prepared
 
-from darwin_core.contracts import ColumnKind, DataRoles, NetworkInput, OutputKind, SliceSpec, SplitConfig
+from darwin_core.contracts import ColumnKind, DataRoles, NetworkInput, SliceSpec, SplitConfig
 from darwin_core.data import snapshots
 from darwin_core.data.parts import Part
 from darwin_core.data.snapshots import content_digest
@@ -263,71 +262,3 @@ def test_a_killed_preparation_does_not_read_the_source_again(tmp_path: Path, mon
 
 def _die(*arguments: Any, **options: Any) -> Any:
     raise KeyboardInterrupt
-
-
-TAGS = DataRoles(label="y", more_labels=("rare",))
-RARE = (np.arange(ROWS) % 40 == 0).astype(int)
-
-
-def test_several_labels_are_counted_and_split_by_the_rarest(tmp_path: Path) -> None:
-    network = (numbers("amount", "age"), multilabel(2))
-    found = prepared(tmp_path / "a", source(tmp_path, rare=RARE), TAGS, network)
-    assert found.classes == ("y", "rare")
-    assert found.split_rule == "hash of the row's contents, stratified by the rarest label of a row"
-    # 10 rows have both labels (their stratum is the rare one), 90 only y, 300 none.
-    assert found.written.label_counts[Part.TEST] == {"y": 24, "rare": 2}
-    assert sum(counts["rare"] for counts in found.written.label_counts.values()) == 10
-    assert sum(part_column(found, "test", "rare")) == 2
-    assert found.written.rows == {Part.TRAIN: 256, Part.VALIDATION: 45, Part.TEST: 99}
-
-
-def test_a_part_without_a_label_is_noted(tmp_path: Path) -> None:
-    once = (np.arange(ROWS) == 7).astype(int)
-    found = prepared(tmp_path / "a", source(tmp_path, rare=once), TAGS, (numbers("amount", "age"), multilabel(2)))
-    assert "The test part has no row of 1 of the labels: 'rare'." in found.notes
-
-
-@pytest.mark.parametrize(
-    ("changes", "roles", "output", "words"),
-    [
-        ({}, {}, multilabel(3), ["predicts 3 labels", "names 2 label column(s): 'y', 'rare'"]),
-        ({}, {"more_labels": ()}, multilabel(2), ["predicts 2 labels", "names 1 label column(s): 'y'"]),
-        ({}, {}, BINARY, ["predicts one label", "binary", "'y', 'rare'"]),
-        ({}, {}, multiclass(2), ["predicts one label", "multiclass"]),
-        ({}, {"positive_label": "1"}, multilabel(2), ["positive label", "'1'"]),
-        ({"rare": [2, *[0] * (ROWS - 1)]}, {}, multilabel(2), ["rows.parquet row 0", "'rare'", "got 2"]),
-        ({"rare": [0, None, *[0] * (ROWS - 2)]}, {}, multilabel(2), ["rows.parquet row 1", "'rare'", "missing"]),
-        ({}, {"more_labels": ("wind",)}, multilabel(2), ["'wind'", "do not have"]),
-        ({}, {"features": ("amount", "rare")}, multilabel(2), ["label 'rare' is among the features"]),
-    ],
-)
-def test_labels_that_do_not_fit_the_network_are_refused(
-    tmp_path: Path, changes: dict[str, Any], roles: dict[str, Any], output: OutputKind, words: list[str]
-) -> None:
-    rows = source(tmp_path, **({"rare": RARE} | changes))
-    with pytest.raises(DataError) as caught:
-        prepared(tmp_path / "a", rows, DataRoles(**(TAGS.model_dump() | roles)), (numbers("amount", "age"), output))
-    for word in words:
-        assert word in str(caught.value)
-
-
-def test_a_label_column_is_named_once() -> None:
-    with pytest.raises(ValidationError, match="'y' is named twice"):
-        DataRoles(label="y", more_labels=("x", "y"))
-
-
-def test_several_labels_may_stand_in_one_array(tmp_path: Path) -> None:
-    network = (numbers("amount", "age"), multilabel(2))
-    flags = np.stack([columns()["y"], RARE], axis=1)
-    np.savez(tmp_path / "rows.npz", y=flags.astype(np.float32), amount=RNG.normal(size=ROWS), age=np.arange(ROWS))
-    found = prepared(tmp_path / "a", opened(tmp_path / "rows.npz"), ROLES, network)
-    assert found.plan.roles.labels == found.classes == ("y[0]", "y[1]")
-    assert found.written.label_counts[Part.TEST] == {"y[0]": 24, "y[1]": 2}
-    kept = [int(name.split(":")[1]) for name in part_column(found, "train", "__row_id__")]
-    assert part_column(found, "train", "y[1]") == RARE[kept].tolist()
-    assert part_column(found, "train", "age") == kept
-    pq.write_table(pa.table(columns(y=pa.array(flags.tolist()))), tmp_path / "lists.parquet")
-    listed = prepared(tmp_path / "b", opened(tmp_path / "lists.parquet"), ROLES, network)
-    assert listed.classes == found.classes
-    with pytest.raises(DataError, match=r"predicts 3 labels.*'y'.*shape \(2,\)"):
-        prepared(tmp_path / "c", opened(tmp_path / "rows.npz"), ROLES, (numbers("amount", "age"), multilabel(3)))

@@ -100,6 +100,40 @@ def test_several_outputs_and_maps_are_refused() -> None:
         output_kind(keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)]))
     with pytest.raises(NetworkError, match="Expected one prediction per row"):
         output_kind(keras.Model(x, layers.Reshape((3, 1))(x)))
+    image = keras.Input((None, None, 3), name="image")
+    with pytest.raises(NetworkError, match="a map of known size"):
+        output_kind(keras.Model(image, layers.Conv2D(2, 1, activation="softmax")(image)))
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "from_logits"),
+    [
+        (3, "softmax", None, False),
+        (3, None, losses.SparseCategoricalCrossentropy(from_logits=True), True),
+        (1, "sigmoid", "binary_crossentropy", False),
+        (1, None, losses.BinaryCrossentropy(from_logits=True), True),
+    ],
+)
+def test_a_class_at_every_position(units: int, activation: str, loss: object, from_logits: bool) -> None:
+    image = keras.Input((4, 6, 3), name="image")
+    model = keras.Model(image, layers.Conv2D(units, 1, activation=activation)(image))
+    if loss is not None:
+        model.compile(loss=loss)
+    kind = output_kind(model)
+    assert kind == OutputKind(task=Task.SEGMENTATION, units=units, positions=(4, 6), from_logits=from_logits)
+    outputs = model.predict(np.random.default_rng(0).normal(size=(2, 4, 6, 3)), verbose=0)
+    scores = to_scores(kind, outputs)
+    assert scores.shape == (2, 4, 6, max(units, 2))
+    np.testing.assert_allclose(scores.sum(axis=-1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("units", "loss"), [(3, "binary_crossentropy"), (1, "mse")])
+def test_labels_or_numbers_at_every_position_are_refused(units: int, loss: str) -> None:
+    image = keras.Input((4, 6, 3), name="image")
+    model = keras.Model(image, layers.Conv2D(units, 1, activation="sigmoid")(image))
+    model.compile(loss=loss)
+    with pytest.raises(NetworkError, match="can mean several things"):
+        output_kind(model)
 
 
 def test_scores() -> None:

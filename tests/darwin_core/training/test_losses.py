@@ -105,3 +105,35 @@ def test_nothing_pulls_at_a_network_that_equals_its_teacher(task: Task, units: i
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(distillation_losses(kind(task, units, from_logits=True), 2.0)(TEACHER[:, :units], outputs))
     np.testing.assert_allclose(tape.gradient(loss, outputs), 0.0, atol=1e-6)
+
+
+MASKS = np.random.default_rng(1).integers(0, 3, (2, 4, 5)).astype(np.uint8)
+MAPS = np.random.default_rng(2).normal(size=(2, 4, 5, 3)).astype(np.float32)
+OTHER_MAPS = np.random.default_rng(3).normal(size=(2, 4, 5, 3)).astype(np.float32)
+
+
+def map_kind(units: int) -> OutputKind:
+    return OutputKind(task=Task.SEGMENTATION, units=units, positions=(4, 5), from_logits=True)
+
+
+@pytest.mark.parametrize("loss", [None, keras.losses.CategoricalCrossentropy(from_logits=True)])
+def test_masks_are_as_many_rows_as_they_have_positions(loss: keras.losses.Loss | None) -> None:
+    found = label_losses(map_kind(3), loss)(tf.constant(MASKS), tf.constant(MAPS))
+    flat = label_losses(kind(Task.MULTICLASS, 3, from_logits=True))(MASKS.ravel(), MAPS.reshape(-1, 3))
+    np.testing.assert_allclose(found, np.reshape(flat, (2, -1)).mean(axis=1), rtol=1e-5)
+    distance = distillation_losses(map_kind(3), 2.0)(OTHER_MAPS, MAPS)
+    flat = distillation_losses(kind(Task.MULTICLASS, 3, from_logits=True), 2.0)(
+        OTHER_MAPS.reshape(-1, 3), MAPS.reshape(-1, 3)
+    )
+    np.testing.assert_allclose(distance, np.reshape(flat, (2, -1)).mean(axis=1), rtol=1e-4)
+
+
+def test_masks_of_two_classes_need_one_unit() -> None:
+    masks, maps, others = (MASKS > 0).astype(np.uint8), MAPS[..., :1], OTHER_MAPS[..., :1]
+    binary = kind(Task.BINARY, 1, from_logits=True)
+    found = label_losses(map_kind(1))(tf.constant(masks), tf.constant(maps))
+    flat = label_losses(binary)(tf.constant(masks.ravel()), tf.constant(maps.reshape(-1, 1)))
+    np.testing.assert_allclose(found, np.reshape(flat, (2, -1)).mean(axis=1), rtol=1e-5)
+    distance = distillation_losses(map_kind(1), 2.0)(others, maps)
+    flat = distillation_losses(binary, 2.0)(others.reshape(-1, 1), maps.reshape(-1, 1))
+    np.testing.assert_allclose(distance, np.reshape(flat, (2, -1)).mean(axis=1), rtol=1e-4)

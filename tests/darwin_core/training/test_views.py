@@ -100,5 +100,7 @@ def test_columns_that_are_no_images_stay() -> None:
 def test_pictures_of_classes_are_varied_and_nothing_else() -> None:
     varied = teaching_views(Task.MULTICLASS, images=True)
     assert len({view.name for view in varied}) == len(varied) > 30
+    assert len(teaching_views(Task.MULTILABEL, images=True)) == len(varied)
     assert teaching_views(Task.REGRESSION, images=True) == (PLAIN,)
+    assert teaching_views(Task.SEGMENTATION, images=True) == (PLAIN,), "a mask would have to move with its picture"
     assert teaching_views(Task.BINARY, images=False) == (PLAIN,)
