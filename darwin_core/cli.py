@@ -43,6 +43,7 @@ from darwin_core.contracts import (
     CompactionSummary,
     DataRoles,
     ExportFormat,
+    FixKind,
     Pick,
     Requirement,
     SearchBudget,
@@ -278,6 +279,12 @@ def summary_command(
 def fix(
     run: Annotated[str, typer.Argument(help="A run: its folder below the model line, or its name with --output.")],
     finding: Annotated[int, typer.Option(help="Number of the finding, counted from 1 as in the report.")] = 1,
+    kind: Annotated[
+        FixKind | None,
+        typer.Option(
+            help="Which of the finding's fixes; without it, the first that the report names.", show_default=False
+        ),
+    ] = None,
     output: Annotated[str | None, typer.Option(help="Prefix of the model line.")] = None,
     epochs: Annotated[int, typer.Option(help="How often the reference sees the changed training rows.")] = 5,
     compact_again: Annotated[bool, typer.Option("--compact", help="Compact the changed reference, too.")] = False,
@@ -289,9 +296,11 @@ def fix(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Apply the fix of a shortcut that a run found: change the training rows, train the reference on, show the effect.
+    """Apply a fix of a finding: change the training rows, train the reference on, show the effect.
 
-    Everything is written below the run's folder, fix-N/; nothing of the run itself changes.
+    neutralise gives affected rows the factor of others, drop leaves out the column (or, where there is none, the rows),
+    rebalance lets rows count for more or less. Everything is written below the run's folder, fix-N-KIND/; nothing of
+    the run itself changes.
     """
     load_quietly("tensorflow")
     from darwin_core.steps.fixing import fix_finding
@@ -302,6 +311,7 @@ def fix(
         run_id,
         finding,
         storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id),
+        kind=kind,
         epochs=epochs,
         compact=compact_again,
         reporter=default_reporter(quiet=quiet),

@@ -25,6 +25,12 @@ from darwin_core.contracts import (
 if TYPE_CHECKING:
     import keras
 
+_REACTIONS = (
+    ("other classes that become the class with the factor", "planted"),
+    ("the class, recognised with the factor", "with_factor"),
+    ("the class, recognised without it", "neutralised"),
+    ("quality in the worst group", "worst_group"),
+)
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.INSUFFICIENT_EVIDENCE: "yellow"}
 
 
@@ -78,23 +84,22 @@ def print_fix(report: FixReport, *, as_json: bool) -> None:
         print(report.to_json(), end="")  # noqa: T201 - the answer itself
         return
     console = Console()
-    table = Table(title=f"{report.finding}: {report.changed_rows:,} training rows changed", title_justify="left")
+    table = Table(
+        title=f"{report.finding}: {report.fix.kind}, {report.changed_rows:,} training rows concerned",
+        title_justify="left",
+    )
     for heading in ("reference, share of rows", "before", "after"):
         table.add_column(heading, justify="left" if heading.startswith("reference") else "right")
-    rows = [
-        ("other classes that become the class with the factor", report.before.planted, report.after.planted),
-        ("the class, recognised with the factor", report.before.with_factor, report.after.with_factor),
-        ("the class, recognised without it", report.before.neutralised, report.after.neutralised),
-        ("quality in the worst group", report.before.worst_group, report.after.worst_group),
-        (
-            "accuracy on validation rows, neutralised",
-            report.neutralised_quality_before,
-            report.neutralised_quality_after,
-        ),
-    ]
-    for name, before, after in rows:
+    for name, reaction in _REACTIONS if report.before and report.after else ():
+        before, after = (getattr(figures, reaction) for figures in (report.before, report.after))
         table.add_row(name, f"{before:.1%}", f"{after:.1%}")
+    table.add_row(
+        "accuracy on validation rows without the flaw",
+        f"{report.neutralised_quality_before:.1%}",
+        f"{report.neutralised_quality_after:.1%}",
+    )
     console.print(table)
+    console.print(report.fix.text, markup=False, soft_wrap=True)
     console.print(f"Training rows: {report.train}\nReference: {report.reference}", markup=False, soft_wrap=True)
 
 

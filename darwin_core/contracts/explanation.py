@@ -79,15 +79,19 @@ class Severity(StrEnum):
 
 
 class FixKind(StrEnum):
-    """What can be done to the training rows about a finding."""
+    """What can be done about a finding."""
 
     NEUTRALISE = "neutralise"
+    DROP = "drop"
+    REBALANCE = "rebalance"
 
 
 class SuggestedFix(Contract):
     """A change of the training rows that `darwin fix` applies.
 
-    NEUTRALISE gives the affected rows the factor of rows that lack it, drawn at random.
+    NEUTRALISE gives the affected rows the factor of rows that lack it, drawn at random. DROP leaves out the column, and
+    with it an input of the reference; where there is no such column, the affected rows. REBALANCE lets rows count for
+    more or less, so that the factor is as frequent in the class as in all other rows.
     """
 
     kind: FixKind
@@ -144,7 +148,7 @@ class Finding(Contract):
     affected: ArtifactRef | None = Field(default=None, description="Parquet: row_id of every affected row")
     examples: tuple[FindingExample, ...] = ()
     amplification: Amplification | None = None
-    fix: SuggestedFix | None = None
+    fixes: tuple[SuggestedFix, ...] = Field(default=(), description="what can be done about it, the best first")
 
 
 class Findings(Document):
@@ -176,17 +180,24 @@ class Explanation(Document):
 
 
 class FixReport(Document):
-    """What the fix of a finding did: the reference before and after, on validation rows."""
+    """What the fix of a finding did: the reference before and after, on validation rows without the flaw.
+
+    Without the flaw means: with the factor neutralised; with the column's values drawn from other rows; without the
+    rows that the finding consists of.
+    """
 
     run_id: str
     finding: str
     fix: SuggestedFix
-    changed_rows: int = Field(ge=0, description="training rows that were changed")
+    changed_rows: int = Field(ge=0, description="training rows that were changed, left out, or count for more or less")
     train: str = Field(description="URI of the changed training rows")
-    validation: str = Field(description="URI of the validation rows with the factor neutralised")
+    validation: str = Field(description="URI of the validation rows without the flaw")
     reference: str = Field(description="URI of the reference, trained on with the changed rows")
-    before: FactorReaction
-    after: FactorReaction
-    neutralised_quality_before: float = Field(description="accuracy on validation rows, the factor neutralised")
+    dropped_columns: tuple[str, ...] = Field(default=(), description="columns that the reference no longer reads")
+    before: FactorReaction | None = Field(default=None, description="shortcuts only")
+    after: FactorReaction | None = None
+    neutralised_quality_before: float = Field(
+        description="accuracy on validation rows without the flaw; for two classes at the alert budget"
+    )
     neutralised_quality_after: float
     compacted_run: str | None = Field(default=None, description="run that compacted the changed reference")

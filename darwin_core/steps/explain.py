@@ -25,12 +25,14 @@ from darwin_core.contracts import (
 from darwin_core.data import bind_inputs, map_split
 from darwin_core.errors import RequestError
 from darwin_core.explanation.amplification import with_network_use
-from darwin_core.explanation.checks import run_checks
+from darwin_core.explanation.checks import CheckedData, run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
 from darwin_core.explanation.faithfulness import explanation_checks
 from darwin_core.explanation.finder.findings import affected_file, merged, write_affected
 from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
 from darwin_core.explanation.finder.subject import look_for_shortcuts
+from darwin_core.explanation.fixes import Means, with_fixes
+from darwin_core.explanation.fixes.drop_column import droppable_columns
 from darwin_core.explanation.images import explain_pictures
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import Subject, score_rows
@@ -70,6 +72,8 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     checked, checks = _check_data(request, context, snapshot, behaviour)
     findings = merged(_stored_flaws(context, behaviour.findings), checked)
     several_labels, is_map = len(snapshot.roles.labels) > 1, bool(snapshot.mask)
+    if not several_labels and not is_map:  # fixes train the reference on by one class per row
+        findings = with_fixes(findings, _means(context, snapshot, findings))
     if not is_map:
         checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED)
     explanation = behaviour.model_copy(
@@ -181,9 +185,15 @@ def _actionable(request: ExplainRequest, snapshot: Snapshot) -> tuple[str, ...]:
     return request.actionable
 
 
-def _check_data(
-    request: ExplainRequest, context: StepContext, snapshot: Snapshot, behaviour: Explanation
-) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+def _means(context: StepContext, snapshot: Snapshot, findings: tuple[Finding, ...]) -> Means:
+    droppable: frozenset[str] = frozenset()
+    if any(finding.columns for finding in findings):
+        droppable = droppable_columns(load_network(context.fetch(snapshot.reference)))
+    return Means.of(snapshot, droppable)
+
+
+def load_checked(context: StepContext, snapshot: Snapshot, seed: int) -> CheckedData:
+    """What the data checks of a run look at."""
     train = context.read_document(snapshot.train_profile, SplitProfile)
     test = context.read_document(snapshot.test_profile, SplitProfile)
     sources = CheckSources(
@@ -193,7 +203,13 @@ def _check_data(
         train_fingerprints=context.fetch(train.fingerprints),
         test_fingerprints=context.fetch(test.fingerprints),
     )
-    data = load_checked_data(snapshot, sources, context.reporter, seed=request.seed)
+    return load_checked_data(snapshot, sources, context.reporter, seed=seed)
+
+
+def _check_data(
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, behaviour: Explanation
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    data = load_checked(context, snapshot, request.seed)
     findings, checks = run_checks(data, context.reporter)
     return with_network_use(findings, behaviour.features), checks
 

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from darwin_core.contracts import (
     ArtifactKind,
     CompactionConfig,
+    DataRoles,
     DataSource,
     ExplainRequest,
     ExplainResult,
     Finding,
     Findings,
+    FixKind,
     FixReport,
     Snapshot,
     StepName,
     StorageOptions,
+    SuggestedFix,
     VerdictDocument,
 )
 from darwin_core.errors import ObjectNotFoundError, RequestError
-from darwin_core.explanation.finder.experiments import Laboratory
-from darwin_core.explanation.finder.findings import figures_of
-from darwin_core.explanation.finder.fixing import Neutralised, Planting, neutralise, train_on, write_neutralised
-from darwin_core.explanation.finder.search import Shortcut
-from darwin_core.explanation.finder.subject import Search, search_shortcuts
+from darwin_core.explanation.decisions import DecisionRule
+from darwin_core.explanation.fixes import Case, Evidence, Fix, Means, Part, choose_fix, flaw_behind
+from darwin_core.explanation.fixes.drop_column import droppable_columns
+from darwin_core.explanation.fixes.training import train_on
+from darwin_core.explanation.fixes.writing import other_parts, write_part
 from darwin_core.explanation.scoring import NetworkScorer
-from darwin_core.explanation.subject import Subject
+from darwin_core.explanation.subject import Subject, decision_rule
 from darwin_core.networks import load_network, save_network
 from darwin_core.progress import Reporter
 from darwin_core.steps.compaction import run_compaction
 from darwin_core.steps.context import StepContext
-from darwin_core.steps.explain import load_subject
+from darwin_core.steps.explain import load_checked, load_subject
 from darwin_core.steps.runner import default_work_root
 from darwin_core.steps.stored_runs import read_config
 from darwin_core.storage import join_uri, open_store
@@ -42,64 +48,52 @@ def fix_finding(
     number: int,
     storage: StorageOptions,
     *,
+    kind: FixKind | None = None,
     epochs: int = 5,
     compact: bool = False,
     reporter: Reporter,
     work_root: Path | None = None,
 ) -> FixReport:
-    """Apply the suggested fix of a finding, and say what it changed.
+    """Apply a suggested fix of a finding, and say what it changed.
 
-    Written below ``<line>/runs/<run_id>/fix-<number>/``: train.parquet, validation.parquet, reference.keras, fix.json.
+    Written below ``<line>/runs/<run_id>/fix-<number>-<kind>/``: train.parquet, validation.parquet, reference.keras,
+    fix.json.
 
     Args:
         line: Prefix of the model line.
         run_id: The run whose explain step made the finding.
         number: Which finding, counted from 1 in the order of the report.
         storage: How to reach the store.
+        kind: Which of its fixes; None for the first.
         epochs: How often the reference sees the changed rows.
-        compact: Also run the compaction again, as run ``<run_id>-fix-<number>``.
+        compact: Also run the compaction again, as run ``<run_id>-fix-<number>-<kind>``.
         reporter: Where progress goes.
         work_root: Folder for scratch files.
 
     Raises:
-        RequestError: There is no such run or finding, or the finding has no fix.
+        RequestError: There is no such run or finding, the finding has no such fix, or its rows do not admit it.
     """
     store = open_store(line, storage)
     root = work_root or default_work_root()
-    workdir = root / "fix" / f"{run_id}-{number}"
-    workdir.mkdir(parents=True, exist_ok=True)
-    context = StepContext(StepName.EXPLAIN, line, run_id, "fix", store, workdir, root / "cache", reporter)
-    request, finding = _read(context, number)
-    snapshot = context.read_document(request.snapshot, Snapshot)
-    subject = load_subject(request, context, snapshot, context.read_document(request.verdict_document, VerdictDocument))
-    search, shortcut = _found_again(subject, finding, reporter)
-    rng = subject.rng(8)
-    parts = {
-        "train": neutralise(shortcut.trial, subject.train, search.pool, rng),
-        "validation": neutralise(shortcut.trial, subject.validation, search.pool, rng),
-    }
-    uris = {}
-    for (name, data), ref in zip(parts.items(), (snapshot.train.data, snapshot.validation.data), strict=True):
-        path = workdir / f"{name}.parquet"
-        write_neutralised(context.fetch(ref), path, data, subject.bound, snapshot.roles.row_id)
-        uris[name] = _upload(context, path, number)
-    share = len(parts["train"].rows) / max(subject.train.rows, 1)
-    planting = Planting(shortcut.trial, search.pool, share, subject.rng(11))
-    fixed = _fixed_reference(context, snapshot, subject, parts["train"], planting, epochs)
-    uris["reference"] = _upload(context, fixed, number)
-    after = NetworkScorer(load_network(fixed), subject.kind)
-    compacted = _compact_again(context, storage, number, uris, root) if compact else None
-    report = _report(finding, subject, search, shortcut, (after, parts["validation"])).model_copy(
-        update={
-            "run_id": run_id,
-            "changed_rows": len(parts["train"].rows),
-            "train": uris["train"],
-            "validation": uris["validation"],
-            "reference": uris["reference"],
-            "compacted_run": compacted,
-        }
-    )
-    store.write(join_uri(line, "runs", run_id, f"fix-{number}", "fix.json"), report.to_json().encode())
+    reading = StepContext(StepName.EXPLAIN, line, run_id, "fix", store, root / "fix", root / "cache", reporter)
+    request, finding = _read(reading, number)
+    chosen = _chosen(finding, kind)
+    name = f"fix-{number}-{chosen}"
+    context = replace(reading, workdir=root / "fix" / f"{run_id}-{number}-{chosen}")
+    context.workdir.mkdir(parents=True, exist_ok=True)
+    bench = _Bench.of(request, context, finding, chosen)
+    train = bench.fix.treat(bench.case)
+    # What was dropped from the training rows nothing reads any more; until then the old reference is judged by it.
+    flawless = bench.flawless()
+    parts = {"train": train, "validation": replace(flawless, dropped=train.dropped)}
+    uris = {part: _upload(context, bench.written(part, data), name) for part, data in parts.items()}
+    fixed = bench.trained(train, epochs)
+    uris["reference"] = _upload(context, fixed, name)
+    report = bench.report(NetworkScorer(load_network(fixed), bench.subject.kind), flawless, train, uris)
+    if compact:
+        again = _compact_again(context, storage, uris, root, f"{run_id[:90]}-{name}", train.dropped)
+        report = report.model_copy(update={"compacted_run": again})
+    store.write(join_uri(line, "runs", run_id, name, "fix.json"), report.to_json().encode())
     return report
 
 
@@ -114,7 +108,7 @@ def _read(context: StepContext, number: int) -> tuple[ExplainRequest, Finding]:
             hint="Give the folder of a run, LINE/runs/NAME.",
         ) from None
     findings = context.read_document(result.findings, Findings).findings
-    fixable = [index + 1 for index, finding in enumerate(findings) if finding.fix is not None]
+    fixable = [index + 1 for index, finding in enumerate(findings) if finding.fixes]
     if number not in fixable:
         raise RequestError(
             f"Expected the number of a finding with a fix, got {number}; the run has {len(findings)} findings.",
@@ -123,64 +117,102 @@ def _read(context: StepContext, number: int) -> tuple[ExplainRequest, Finding]:
     return request, findings[number - 1]
 
 
-def _found_again(subject: Subject, finding: Finding, reporter: Reporter) -> tuple[Search, Shortcut]:
-    """The search behind the finding; it is deterministic, so that only its outcome is stored."""
-    search = search_shortcuts(subject, reporter)
-    for shortcut in search.shortcuts if search else ():
-        named = shortcut.trial.factor.name, (subject.snapshot.classes[shortcut.trial.target],)
-        if named == (finding.factor, finding.classes):
-            assert search is not None
-            return search, shortcut
-    raise RequestError(
-        f"The finding {finding.title!r} was not found again.",
-        hint="It was made by another version of Darwin; run the explain step again.",
-    )
+def _chosen(finding: Finding, kind: FixKind | None) -> FixKind:
+    """The fix that was asked for, checked before anything is loaded."""
+    offered = [fix.kind for fix in finding.fixes]
+    if kind is not None and kind not in offered:
+        raise RequestError(
+            f"{finding.title}: expected one of its fixes ({', '.join(offered)}), got {kind}.",
+            hint="Leave `--kind` out for the first of them.",
+        )
+    return kind or offered[0]
 
 
-def _fixed_reference(
-    context: StepContext, snapshot: Snapshot, subject: Subject, train: Neutralised, planting: Planting, epochs: int
-) -> Path:
-    """The reference, trained on with the changed rows; a finished one of an earlier try is taken."""
-    target = context.workdir / "reference.keras"
-    if not target.exists():
-        model = load_network(context.fetch(snapshot.reference))
-        train_on(model, subject.kind, train, planting, epochs, context.reporter, seed=subject.seed)
-        save_network(model, target)
-    return target
+@dataclass(frozen=True)
+class _Bench:
+    """A finding with everything its fix needs."""
+
+    context: StepContext
+    snapshot: Snapshot
+    subject: Subject
+    case: Case
+    fix: Fix
+    suggested: SuggestedFix
+
+    @classmethod
+    def of(cls, request: ExplainRequest, context: StepContext, finding: Finding, kind: FixKind) -> _Bench:
+        snapshot = context.read_document(request.snapshot, Snapshot)
+        verdict = context.read_document(request.verdict_document, VerdictDocument)
+        subject = load_subject(request, context, snapshot, verdict)
+        fix, suggested = choose_fix(finding, kind, Means.of(snapshot, droppable_columns(subject.reference.model)))
+        checked = partial(load_checked, context, snapshot, request.seed)
+        flaw = flaw_behind(finding, Evidence(subject, checked, context.reporter))
+        return cls(context, snapshot, subject, Case(finding, flaw, subject.train, subject.rng(8)), fix, suggested)
+
+    def flawless(self) -> Part:
+        """The validation rows without the flaw."""
+        return self.case.flaw.without(self.subject.validation, self.subject.rng(12))
+
+    def written(self, part: str, data: Part) -> Path:
+        """A changed part as a file."""
+        source = {"train": self.snapshot.train, "validation": self.snapshot.validation}[part]
+        path = self.context.workdir / f"{part}.parquet"
+        roles, rng = self.snapshot.roles, self.subject.rng(13)
+        write_part(self.context.fetch(source.data), path, data, self.subject.bound, roles, rng)
+        return path
+
+    def trained(self, train: Part, epochs: int) -> Path:
+        """The reference, trained on with the changed rows; a finished one of an earlier try is taken."""
+        target = self.context.workdir / f"{epochs}-epochs" / "reference.keras"
+        if not target.exists():
+            target.parent.mkdir(exist_ok=True)
+            # Loaded anew: the subject's own is judged afterwards as it was before.
+            reference = load_network(self.context.fetch(self.snapshot.reference))
+            model = self.fix.adapt(reference, self.case)
+            train_on(model, self.subject.kind, train, epochs, self.context.reporter, seed=self.subject.seed)
+            save_network(model, target)
+        return target
+
+    def report(self, after: NetworkScorer, flawless: Part, train: Part, uris: Mapping[str, str]) -> FixReport:
+        """Both networks before and after, each with its own threshold for the same alert budget."""
+        networks = {"before": self.subject.reference, "after": after}
+        rows = flawless.sample(self.subject.rng(10))
+        labels = self.subject.validation.take(rows).labels
+        rules: dict[str, DecisionRule] = {}
+        quality: dict[str, float] = {}
+        for name, network in networks.items():
+            scores = flawless.scores(network, rows)
+            rules[name] = decision_rule(self.subject, scores)
+            quality[name] = float((rules[name].decided(scores) == labels).mean())
+        reactions = self.case.flaw.reactions(networks, rules, self.subject.rng(9))
+        return FixReport(
+            run_id=self.context.run_id,
+            finding=self.case.finding.title,
+            fix=self.suggested,
+            changed_rows=train.changed_rows,
+            train=uris["train"],
+            validation=uris["validation"],
+            reference=uris["reference"],
+            dropped_columns=train.dropped,
+            before=reactions.get("before"),
+            after=reactions.get("after"),
+            neutralised_quality_before=quality["before"],
+            neutralised_quality_after=quality["after"],
+        )
 
 
-def _report(
-    finding: Finding, subject: Subject, search: Search, shortcut: Shortcut, fixed: tuple[NetworkScorer, Neutralised]
-) -> FixReport:
-    after, validation = fixed
-    networks = {"before": subject.reference, "after": after}
-    rule = search.rules["reference"]
-    reactions = Laboratory(search.pool, networks, dict.fromkeys(networks, rule), subject.rng(9)).examine(
-        shortcut.trial, alpha=0.05
-    )
-    assert finding.fix is not None
-    return FixReport(
-        run_id="",
-        finding=finding.title,
-        fix=finding.fix,
-        changed_rows=0,
-        train="",
-        validation="",
-        reference="",
-        before=figures_of(reactions["before"]),
-        after=figures_of(reactions["after"]),
-        neutralised_quality_before=validation.accuracy(subject.reference, rule, subject.rng(10)),
-        neutralised_quality_after=validation.accuracy(after, rule, subject.rng(10)),
-    )
-
-
-def _upload(context: StepContext, path: Path, number: int) -> str:
-    uri = join_uri(context.line, "runs", context.run_id, f"fix-{number}", path.name)
+def _upload(context: StepContext, path: Path, name: str) -> str:
+    uri = join_uri(context.line, "runs", context.run_id, name, path.name)
     return context.upload(path, uri, ArtifactKind.OTHER).uri
 
 
 def _compact_again(
-    context: StepContext, storage: StorageOptions, number: int, uris: dict[str, str], work_root: Path
+    context: StepContext,
+    storage: StorageOptions,
+    uris: Mapping[str, str],
+    work_root: Path,
+    again: str,
+    dropped: tuple[str, ...],
 ) -> str:
     """Compact the changed reference with the changed rows; the test rows stay those of the run."""
     config: CompactionConfig = read_config(context.line, context.run_id, storage)
@@ -189,13 +221,21 @@ def _compact_again(
             f"Run {context.run_id} sealed a share of its training rows, so the changed rows have no test rows.",
             hint="Compact the changed reference by hand: `darwin compact --reference ... --train ... --test ...`.",
         )
-    again = f"{context.run_id[:100]}-fix-{number}"
     changed = config.model_copy(
         update={
             "reference": uris["reference"],
             "train": DataSource(uri=uris["train"]),
             "validation": DataSource(uri=uris["validation"]),
+            "roles": _without(config.roles, dropped),
+            "actionable": tuple(name for name in config.actionable if name not in dropped),
         }
     )
     run_compaction(changed, again, reporter=context.reporter, work_root=work_root)
     return again
+
+
+def _without(roles: DataRoles, dropped: tuple[str, ...]) -> DataRoles:
+    """Roles in which these columns are no features; other parts they keep."""
+    kept = tuple(name for name in roles.features if name not in dropped)
+    others = tuple(name for name in dropped if name in other_parts(roles) and name not in roles.exclude)
+    return roles.model_copy(update={"features": kept, "exclude": (*roles.exclude, *others)})

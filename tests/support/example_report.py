@@ -569,7 +569,10 @@ def shortcut_report() -> CompactionReport:
         suggestion="Look at the pictures of turn right ahead that have it and at where they come from.",
         factor="bright spot", classes=("turn right ahead",), examples=examples,
         amplification=Amplification(reference=reference, candidate=candidate),
-        fix=SuggestedFix(kind=FixKind.NEUTRALISE, text="Give the affected rows the bright spot of rows without it."),
+        fixes=(
+            SuggestedFix(kind=FixKind.NEUTRALISE, text="Give the affected rows the bright spot of rows without it."),
+            SuggestedFix(kind=FixKind.REBALANCE, text="Let rows without it count for more."),
+        ),
     )  # fmt: skip
     report = image_report()
     explanation = report.explanation.model_copy(update={"findings": (finding,)})

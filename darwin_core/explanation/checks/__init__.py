@@ -12,7 +12,9 @@ from darwin_core.explanation.checks import shift as shift
 from darwin_core.explanation.checks.base import CheckedData as CheckedData
 from darwin_core.explanation.checks.base import DataCheck as DataCheck
 from darwin_core.explanation.checks.base import Fingerprints as Fingerprints
+from darwin_core.explanation.checks.base import consists_of_rows as consists_of_rows
 from darwin_core.explanation.checks.base import register_check as register_check
 from darwin_core.explanation.checks.base import registered_checks as registered_checks
+from darwin_core.explanation.checks.base import rows_behind as rows_behind
 from darwin_core.explanation.checks.base import run_checks as run_checks
 from darwin_core.explanation.checks.columns import Column as Column

@@ -21,7 +21,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from darwin_core.contracts import ColumnKind, DataRoles, Finding, Severity, SplitProfile
+from darwin_core.contracts import ColumnKind, DataRoles, Finding, FindingKind, Severity, SplitProfile
 from darwin_core.explanation.checks.columns import Column
 from darwin_core.progress import Reporter
 
@@ -139,9 +139,16 @@ class DataCheck(ABC):
     name: ClassVar[str]
     """Shown in the report, also where nothing was found."""
 
+    of_rows: ClassVar[FindingKind | None] = None
+    """Kind of its findings where they consist of training rows, which can be left out."""
+
     @abstractmethod
     def run(self, data: CheckedData) -> list[Finding]:
         """All findings, the worst first. Must not change ``data``."""
+
+    def training_rows(self, data: CheckedData) -> tuple[str, ...]:  # noqa: ARG002 - most findings have none
+        """Ids of all training rows that its findings consist of; empty where there are none."""
+        return ()
 
 
 _CHECKS: dict[str, type[DataCheck]] = {}
@@ -157,6 +164,24 @@ def register_check(check: _CheckT) -> _CheckT:
 def registered_checks() -> tuple[DataCheck, ...]:
     """One instance of every registered check, in the order of registration."""
     return tuple(check() for check in _CHECKS.values())
+
+
+def consists_of_rows(finding: Finding) -> bool:
+    """Whether a finding consists of training rows that can be left out."""
+    return any(check.of_rows is finding.kind for check in registered_checks())
+
+
+def rows_behind(finding: Finding, read: Callable[[], CheckedData]) -> tuple[str, ...] | None:
+    """Ids of all training rows that a finding consists of; None where it is not of that kind.
+
+    Args:
+        finding: A finding of a check.
+        read: Reads the data that the check looked at.
+    """
+    for check in registered_checks():
+        if check.of_rows is finding.kind:
+            return check.training_rows(read())
+    return None
 
 
 def run_checks(

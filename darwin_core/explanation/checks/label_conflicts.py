@@ -25,6 +25,7 @@ class LabelConflicts(DataCheck):
     """
 
     name = "label conflicts"
+    of_rows = FindingKind.LABEL_CONFLICT
     identifying = 0.8
     grave, notable = 0.01, 0.001
 
@@ -42,6 +43,14 @@ class LabelConflicts(DataCheck):
         if not beyond_chance(pairs, expected):
             return []
         return [self._finding(data, group[conflicting], np.flatnonzero(conflicting), unavoidable, rows)]
+
+    def training_rows(self, data: CheckedData) -> tuple[str, ...]:
+        """Every row of a group that disagrees."""
+        prints, labels = data.fingerprints, data.train_labels
+        if prints is None or labels is None or not data.classes or not prints.train.size:
+            return ()
+        conflicting, _, _ = _conflicts(np.unique(prints.train, return_inverse=True)[1], labels.astype(np.int64))
+        return tuple(str(prints.train_ids[int(row)]) for row in np.flatnonzero(conflicting))
 
     def _finding(self, data: CheckedData, groups: Ints, members: Ints, unavoidable: int, rows: int) -> Finding:
         assert data.fingerprints is not None

@@ -16,6 +16,7 @@ class TrainTestOverlap(DataCheck):
     """Finds test rows that are exact copies of training rows, where features tell rows apart."""
 
     name = "train/test overlap"
+    of_rows = FindingKind.TRAIN_TEST_OVERLAP
     identifying = 0.8
     grave, notable = 0.01, 0.001
 
@@ -55,6 +56,13 @@ class TrainTestOverlap(DataCheck):
                 suggestion="Remove these rows from the training data or from the test data, and evaluate again.",
             )
         ]
+
+    def training_rows(self, data: CheckedData) -> tuple[str, ...]:
+        """Every training row that a test row copies."""
+        prints = data.fingerprints
+        if prints is None:
+            return ()
+        return tuple(str(prints.train_ids[int(row)]) for row in np.flatnonzero(np.isin(prints.train, prints.test)))
 
 
 @register_check

@@ -18,9 +18,7 @@ from darwin_core.contracts import (
     Finding,
     FindingExample,
     FindingKind,
-    FixKind,
     Severity,
-    SuggestedFix,
 )
 from darwin_core.data import MappedSplit
 from darwin_core.explanation.attribution.base import Inputs
@@ -29,7 +27,7 @@ from darwin_core.explanation.checks.wording import counted, listed, percent
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import PictureFactor
 from darwin_core.explanation.finder.experiments import Reaction, Trial
-from darwin_core.explanation.finder.pool import Ints, Pool, ScoresRows
+from darwin_core.explanation.finder.pool import Bools, Ints, Pool, ScoresRows
 from darwin_core.explanation.finder.search import Shortcut
 from darwin_core.explanation.overlay import picture_uri, to_pixels
 from darwin_core.storage import atomic_file
@@ -55,13 +53,21 @@ class FindingWithRows:
 
 def affected_rows(trial: Trial, split: MappedSplit) -> Ints:
     """Positions of the rows of the class that have the factor, among all rows of a part."""
-    found = []
-    for start in range(0, split.rows, _BATCH_ROWS):
-        rows = np.arange(start, min(start + _BATCH_ROWS, split.rows))
-        rows = rows[np.asarray(split.labels[rows]) == trial.target]
-        if len(rows):
-            found.append(rows[trial.region.holds(trial.factor.measure(split.take(rows).inputs))])
-    return np.concatenate(found) if found else np.empty(0, np.int64)
+    rows = np.flatnonzero(np.asarray(split.labels) == trial.target)
+    return np.asarray(rows[_have_factor(trial, split, rows)])
+
+
+def rows_with_factor(trial: Trial, split: MappedSplit) -> Bools:
+    """(rows of the part,) which rows of any class have the factor."""
+    return _have_factor(trial, split, np.arange(split.rows))
+
+
+def _have_factor(trial: Trial, split: MappedSplit, rows: Ints) -> Bools:
+    found = [np.empty(0, bool)]
+    for start in range(0, len(rows), _BATCH_ROWS):
+        batch = split.take(rows[start : start + _BATCH_ROWS])
+        found.append(trial.region.holds(trial.factor.measure(batch.inputs)))
+    return np.concatenate(found)
 
 
 def as_finding(
@@ -102,7 +108,6 @@ def as_finding(
         amplification=Amplification(
             reference=figures_of(reference_reaction), candidate=figures_of(shortcut.reactions["candidate"])
         ),
-        fix=_fix(shortcut),
     )
     return FindingWithRows(finding, ids)
 
@@ -142,7 +147,7 @@ def merged(flaws: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding
 
 
 def _with_evidence(finding: Finding, shortcut: Finding) -> Finding:
-    names = ("factor", "classes", "examples", "amplification", "fix", "affected")
+    names = ("factor", "classes", "examples", "amplification", "affected", "affected_rows", "affected_ids")
     return finding.model_copy(
         update={
             **{name: getattr(shortcut, name) for name in names},
@@ -227,19 +232,12 @@ def _suggestion(shortcut: Shortcut, target: str) -> str:
     name = shortcut.trial.factor.name
     if shortcut.trial.factor.columns:
         return (
-            f"Ask how {name} comes to be filled in for {target}. If it is an artefact, neutralise it in these rows or "
-            f"drop it, and retrain (darwin fix)."
+            f"Ask how {name} comes to be filled in for {target}. If it is an artefact, drop it, neutralise it in these "
+            "rows, or re-balance the rows, and retrain (darwin fix)."
         )
     return (
         f"Look at the pictures of {target} that have it and at where they come from. Collect {target} without it, or "
-        "neutralise it in these rows, and retrain (darwin fix)."
-    )
-
-
-def _fix(shortcut: Shortcut) -> SuggestedFix:
-    return SuggestedFix(
-        kind=FixKind.NEUTRALISE,
-        text=f"Give the affected rows the {shortcut.trial.factor.name} of rows without it, drawn at random.",
+        "neutralise it in these rows or re-balance them, and retrain (darwin fix)."
     )
 
 

@@ -93,13 +93,17 @@ class ExampleCard:
 
 @dataclass(frozen=True)
 class FindingCard:
-    """Something in the data that a person should look at; ``reactions`` are (question, reference, candidate)."""
+    """Something in the data that a person should look at.
+
+    ``reactions`` are (question, reference, candidate), ``fixes`` (kind, what it does).
+    """
 
     severity: str
     title: str
     description: str
     suggestion: str
     facts: tuple[tuple[str, str], ...]
+    fixes: tuple[tuple[str, str], ...] = ()
     reactions: tuple[tuple[str, str, str], ...] = ()
     examples: tuple[ExampleCard, ...] = ()
 
@@ -201,14 +205,13 @@ def _finding(finding: Finding) -> FindingCard:
         shown = ", ".join(finding.affected_ids[:_IDS_SHOWN])
         more = len(finding.affected_ids) - _IDS_SHOWN
         facts.append(("Examples", shown + (f" and {more} more in the findings file" if more > 0 else "")))
-    if finding.fix is not None:
-        facts.append(("Fix", finding.fix.text))
     return FindingCard(
         finding.severity.value,
         finding.title,
         finding.description,
         finding.suggestion or MISSING,
         tuple(facts),
+        fixes=tuple((fix.kind.value, fix.text) for fix in finding.fixes),
         reactions=() if finding.amplification is None else _reactions(finding.amplification),
         examples=tuple(_example_card(item) for item in finding.examples),
     )
