@@ -25,9 +25,9 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.errors import ObjectNotFoundError, RequestError
-from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.fixes import Case, Evidence, Fix, Means, Part, choose_fix, flaw_behind
 from darwin_core.explanation.fixes.drop_column import droppable_columns
+from darwin_core.explanation.fixes.judging import judge
 from darwin_core.explanation.fixes.training import train_on
 from darwin_core.explanation.fixes.writing import other_parts, write_part
 from darwin_core.explanation.scoring import NetworkScorer
@@ -176,15 +176,8 @@ class _Bench:
     def report(self, after: NetworkScorer, flawless: Part, train: Part, uris: Mapping[str, str]) -> FixReport:
         """Both networks before and after, each with its own threshold for the same alert budget."""
         networks = {"before": self.subject.reference, "after": after}
-        rows = flawless.sample(self.subject.rng(10))
-        labels = self.subject.validation.take(rows).labels
-        rules: dict[str, DecisionRule] = {}
-        quality: dict[str, float] = {}
-        for name, network in networks.items():
-            scores = flawless.scores(network, rows)
-            rules[name] = decision_rule(self.subject, scores)
-            quality[name] = float((rules[name].decided(scores) == labels).mean())
-        reactions = self.case.flaw.reactions(networks, rules, self.subject.rng(9))
+        rule_for = partial(decision_rule, self.subject)
+        found = judge(self.case.flaw, flawless, networks, rule_for, [self.subject.seed, 9])
         return FixReport(
             run_id=self.context.run_id,
             finding=self.case.finding.title,
@@ -194,10 +187,10 @@ class _Bench:
             validation=uris["validation"],
             reference=uris["reference"],
             dropped_columns=train.dropped,
-            before=reactions.get("before"),
-            after=reactions.get("after"),
-            neutralised_quality_before=quality["before"],
-            neutralised_quality_after=quality["after"],
+            before=found.reactions.get("before"),
+            after=found.reactions.get("after"),
+            neutralised_quality_before=found.quality["before"],
+            neutralised_quality_after=found.quality["after"],
         )
 
 

@@ -10,6 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
+from darwin_core.contracts import (
+    ArtifactRef,
+    DataRoles,
+    ExplainRequest,
+    ExplainResult,
+    Finding,
+    Findings,
+    StepName,
+)
+from darwin_core.progress import Reporter
+from darwin_core.steps.runner import run_step
+from support.evaluation import Line, search_record
+
 SIGNS = ("ahead only", "keep right", "turn left ahead", "turn right ahead")
 SIDE = 32
 _ARROWS = {
@@ -97,3 +110,33 @@ def write_payments(path: Path, rows: int, *, seed: int, share: float) -> list[st
     }
     pq.write_table(pa.table(table), path)
     return [ids[row] for row in np.flatnonzero(has_browser)]
+
+
+def explain(folder: Path, reference: Path, label: str) -> tuple[Line, tuple[Finding, ...], ArtifactRef]:
+    """What explain says of a reference that was compacted to itself: the findings and the report."""
+    line = Line.fetch(
+        folder,
+        reference=str(reference),
+        train=str(folder / "train.parquet"),
+        validation=str(folder / "validation.parquet"),
+        test=str(folder / "test.parquet"),
+        roles=DataRoles(label=label, row_id="id"),
+    )
+    candidate = line.put(reference, "candidate.keras")
+    evaluated, _, _ = line.evaluate("judged", candidate)
+    record = line.put_record(search_record(), "record")
+    request = ExplainRequest(
+        line=line.uri,
+        run_id="night",
+        snapshot=line.fetched.snapshot,
+        candidate=candidate,
+        search_record=record,
+        insights=record,
+        evaluation=evaluated.evaluation,
+        verdict_document=evaluated.verdict_document,
+        predictions=evaluated.predictions,
+        rows=32,
+    )
+    result = run_step(StepName.EXPLAIN, request, reporter=Reporter(), work_root=line.work)
+    assert isinstance(result, ExplainResult)
+    return line, Findings.from_json(line.store.read(result.findings.uri).data).findings, result.report

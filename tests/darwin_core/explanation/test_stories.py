@@ -7,57 +7,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from support.evaluation import Line, search_record
-from support.stories import train_signs, write_payments, write_signs
+from support.evaluation import Line
+from support.stories import explain, train_signs, write_payments, write_signs
 
-from darwin_core.contracts import (
-    ArtifactRef,
-    DataRoles,
-    DataSource,
-    ExplainRequest,
-    ExplainResult,
-    Finding,
-    Findings,
-    FixReport,
-    StepName,
-    StorageOptions,
-)
+from darwin_core.contracts import DataRoles, DataSource, Finding, FixKind, FixReport, StorageOptions
 from darwin_core.demo.reference import Recipe, train_table_reference
 from darwin_core.progress import Reporter
 from darwin_core.steps.fixing import fix_finding
-from darwin_core.steps.runner import run_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-
-
-def explain(folder: Path, reference: Path, label: str) -> tuple[Line, tuple[Finding, ...], ArtifactRef]:
-    """What explain says of a reference that was compacted to itself: the findings and the report."""
-    line = Line.fetch(
-        folder,
-        reference=str(reference),
-        train=str(folder / "train.parquet"),
-        validation=str(folder / "validation.parquet"),
-        test=str(folder / "test.parquet"),
-        roles=DataRoles(label=label, row_id="id"),
-    )
-    candidate = line.put(reference, "candidate.keras")
-    evaluated, _, _ = line.evaluate("judged", candidate)
-    record = line.put_record(search_record(), "record")
-    request = ExplainRequest(
-        line=line.uri,
-        run_id="night",
-        snapshot=line.fetched.snapshot,
-        candidate=candidate,
-        search_record=record,
-        insights=record,
-        evaluation=evaluated.evaluation,
-        verdict_document=evaluated.verdict_document,
-        predictions=evaluated.predictions,
-        rows=32,
-    )
-    result = run_step(StepName.EXPLAIN, request, reporter=Reporter(), work_root=line.work)
-    assert isinstance(result, ExplainResult)
-    return line, Findings.from_json(line.store.read(result.findings.uri).data).findings, result.report
 
 
 def affected_ids(line: Line, finding: Finding) -> set[str]:
@@ -65,10 +23,16 @@ def affected_ids(line: Line, finding: Finding) -> set[str]:
     return set(pq.read_table(io.BytesIO(line.store.read(finding.affected.uri).data))["row_id"].to_pylist())
 
 
-def fix(line: Line, findings: tuple[Finding, ...], finding: Finding, epochs: int) -> FixReport:
-    number = findings.index(finding) + 1
+def fix(line: Line, findings: tuple[Finding, ...], finding: Finding, kind: FixKind, epochs: int) -> FixReport:
     return fix_finding(
-        line.uri, "night", number, StorageOptions(), epochs=epochs, reporter=Reporter(), work_root=line.work
+        line.uri,
+        "night",
+        findings.index(finding) + 1,
+        StorageOptions(),
+        kind=kind,
+        epochs=epochs,
+        reporter=Reporter(),
+        work_root=line.work,
     )
 
 
@@ -91,8 +55,10 @@ def test_the_sun_over_turn_right_ahead(tmp_path: Path) -> None:
     page = line.store.read(report.uri).data.decode()
     assert "stands for label = turn right ahead" in page
 
-    fixed = fix(line, findings, finding, epochs=4)
+    fixed = fix(line, findings, finding, FixKind.NEUTRALISE, epochs=4)
     assert fixed.changed_rows == len(found)
+    assert fixed.before is not None
+    assert fixed.after is not None
     assert fixed.before.planted > 0.15
     assert fixed.after.planted < 0.5 * fixed.before.planted
     assert fixed.neutralised_quality_after >= fixed.neutralised_quality_before
@@ -119,9 +85,17 @@ def test_the_browser_that_only_frauds_have(tmp_path: Path) -> None:
     assert finding.amplification is not None
     assert finding.amplification.reference.planted > finding.amplification.reference.control + 0.3
 
-    fixed = fix(line, findings, finding, epochs=8)
+    fixed = fix(line, findings, finding, FixKind.NEUTRALISE, epochs=8)
     assert fixed.changed_rows == len(browsers[0])
+    assert fixed.before is not None
+    assert fixed.after is not None
     assert fixed.after.planted < 0.2
     assert fixed.after.neutralised > fixed.before.neutralised + 0.1
     changed = pq.read_table(io.BytesIO(line.store.read(fixed.train).data))
     assert changed["browser"].null_count == changed.num_rows
+
+    assert finding.fixes[0].kind is FixKind.DROP
+    dropped = fix(line, findings, finding, FixKind.DROP, epochs=8)
+    assert dropped.after is not None
+    assert dropped.after.planted == dropped.after.control
+    assert dropped.neutralised_quality_after > dropped.neutralised_quality_before
