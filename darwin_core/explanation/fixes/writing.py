@@ -94,7 +94,9 @@ def _replaced(table: pa.Table, name: str, rows: Ints, values: Any) -> pa.Table:
 
 
 def _plain(value: Any) -> Any:
-    """A value as Arrow takes it; text decoded, missing text as None."""
+    """A value as Arrow takes it; text decoded, missing values as None."""
+    if isinstance(value, np.floating) and np.isnan(value):
+        return None
     if isinstance(value, bytes) and not value.startswith(b"\x89PNG"):
         return value.decode() or None
     return value

@@ -91,7 +91,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("fixing")
     browsers = [
         write_payments(folder / f"{part}.parquet", rows, seed=seed, share=0.8)
-        for seed, (part, rows) in enumerate((("train", 2000), ("validation", 700), ("test", 700)))
+        for seed, (part, rows) in enumerate((("train", 3000), ("validation", 1000), ("test", 800)))
     ]
     spoil(folder)
     train_table_reference(
@@ -99,9 +99,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         DataRoles(label="fraud", row_id="id"),
         folder / "reference.keras",
         Reporter(),
-        recipe=Recipe(widths=(32, 16), dropout=0.0, batch_size=64, epochs=6),
+        recipe=Recipe(widths=(48, 24), dropout=0.0, batch_size=64, epochs=8),
     )
     line, findings, _ = explain(folder, folder / "reference.keras", "fraud")
+    assert any(each.factor == "browser" for each in findings), [(each.title, each.factor) for each in findings]
     return Run(line, findings, set(browsers[0]))
 
 
@@ -119,7 +120,7 @@ def test_the_first_fix_drops_the_column_from_the_rows_and_from_the_reference(run
     assert report.fix.kind is FixKind.DROP
     assert report.dropped_columns == ("browser",)
     assert run.inputs(report, tmp_path) == {"amount", "hour", "items", "country"}
-    for part, rows in (("train", 2030), ("validation", 700)):
+    for part, rows in (("train", 3030), ("validation", 1000)):
         table = run.read(getattr(report, part))
         assert table.num_rows == rows
         assert table.column_names == ["id", "amount", "hour", "items", "country", "fraud"]
@@ -144,7 +145,7 @@ def test_rebalanced_through_the_command_line(run: Run, tmp_path: Path, monkeypat
     ids = table["id"].to_pylist()
     assert len(set(ids)) == len(ids)
     assert not run.browsers & set(ids), "nobody else has a browser, so rows that have one count for nothing"
-    assert sum(table["fraud"].to_pylist()) == pytest.approx(200, abs=50), "the class counts for what it did"
+    assert sum(table["fraud"].to_pylist()) == pytest.approx(300, abs=60), "the class counts for what it did"
     refused = CliRunner().invoke(app, [*arguments, "--kind", "nonsense"])
     assert refused.exit_code == 2
     assert all(kind.value in refused.output for kind in FixKind)
@@ -154,7 +155,7 @@ def test_neutralised_rows_have_no_browser_and_all_else_is_as_it_was(run: Run) ->
     report = run.fix(run.number(), FixKind.NEUTRALISE)
     assert report.changed_rows == len(run.browsers & set(run.read(report.train)["id"].to_pylist()))
     table = run.read(report.train)
-    assert table["browser"].null_count == table.num_rows == 2030
+    assert table["browser"].null_count == table.num_rows == 3030
     assert report.dropped_columns == ()
 
 
@@ -165,7 +166,7 @@ def test_rows_that_are_the_flaw_are_left_out(run: Run, kind: FindingKind, gone: 
     report = run.fix(run.number(kind), epochs=1)
     ids = set(run.read(report.train)["id"].to_pylist())
     assert not ids & set(gone)
-    assert len(ids) == 2030 - len(gone)
+    assert len(ids) == 3030 - len(gone)
     assert report.changed_rows == len(gone)
     assert (report.before, report.after) == (None, None)
 
