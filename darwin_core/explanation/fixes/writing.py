@@ -43,8 +43,10 @@ def write_part(
         for position, column in enumerate(item.columns):
             fresh = _cells(values, column.kind) if column.shape else values.reshape(len(data.rows), -1)[:, position]
             table = _replaced(table, column.name, data.rows, fresh)
-    table = _named_apart(table.take(pa.array(data.drawn(rng))))
-    table = table.drop_columns([name for name in data.dropped if name not in other_parts(roles)])
+    drawn = data.drawn(rng)
+    table = table.take(pa.array(drawn)).drop_columns([name for name in data.dropped if name not in other_parts(roles)])
+    if len(np.unique(drawn)) < len(drawn):
+        table = _named_apart(table, roles.row_id)
     names = table.column_names
     if roles.row_id is None or roles.row_id in names:
         table = table.drop_columns([ROW_ID])
@@ -60,15 +62,17 @@ def other_parts(roles: DataRoles) -> Collection[str]:
     return {*filter(None, single), *(item.column for item in roles.slices)}
 
 
-def _named_apart(table: pa.Table) -> pa.Table:
-    """Copies of a row, which follow each other, under names of their own."""
+def _named_apart(table: pa.Table, row_id: str | None) -> pa.Table:
+    """Copies of a row under names of their own, also in the column that names rows."""
     names = table[ROW_ID].to_pylist()
     seen: dict[str, int] = {}
     for place, name in enumerate(names):
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             names[place] = f"{name}#{seen[name]}"
-    return table.set_column(table.column_names.index(ROW_ID), ROW_ID, pa.array(names, pa.string()))
+    for column in {ROW_ID, row_id} & set(table.column_names):
+        table = table.set_column(table.column_names.index(column), column, pa.array(names, pa.string()))
+    return table
 
 
 def _cells(pictures: NDArray[Any], kind: ColumnKind) -> list[Any]:

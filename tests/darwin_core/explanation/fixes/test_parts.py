@@ -32,7 +32,9 @@ def split(weights: np.ndarray | None = None) -> MappedSplit:
     return MappedSplit(inputs, types, np.array([0, 1, 0, 1, 0, 1], np.int32), weights, [f"r{row}" for row in range(6)])
 
 
-def write(folder: Path, part: Part, roles: DataRoles = ROLES, seed: int = 0) -> pa.Table:
+def write(
+    folder: Path, part: Part, roles: DataRoles = ROLES, seed: int = 0, named: list[int] | None = None
+) -> pa.Table:
     table = pa.table(
         {
             ROW_ID: [f"r{row}" for row in range(6)],
@@ -41,6 +43,8 @@ def write(folder: Path, part: Part, roles: DataRoles = ROLES, seed: int = 0) -> 
             "fraud": [0, 1, 0, 1, 0, 1],
         }
     )
+    if named is not None:
+        table = table.append_column("id", pa.array(named))
     pq.write_table(table, folder / "source.parquet")
     write_part(folder / "source.parquet", folder / "part.parquet", part, BOUND, roles, np.random.default_rng(seed))
     return pq.read_table(folder / "part.parquet")
@@ -90,6 +94,14 @@ def test_a_file_holds_rows_as_often_as_they_count_under_names_of_their_own(tmp_p
     table = write(tmp_path, Part(split(), weights=np.array([0.0, 1.0, 3.0, 1.0, 0.0, 1.0])))
     assert table["id"].to_pylist() == ["r1", "r2", "r2#2", "r2#3", "r3", "r5"]
     assert table["browser"].to_pylist() == ["b", None, None, None, "a", "a"]
+
+
+def test_copies_have_names_of_their_own_also_where_the_snapshot_keeps_the_column_of_names(tmp_path: Path) -> None:
+    part = Part(split(), weights=np.array([2.0, 1.0, 0.0, 0.0, 0.0, 0.0]))
+    written = write(tmp_path, part, named=[7, 8, 9, 10, 11, 12])
+    assert written.column_names == ["amount", "browser", "fraud", "id"]
+    assert written["id"].to_pylist() == ["r0", "r0#2", "r1"]
+    assert write(tmp_path, Part(split()), named=[7, 8, 9, 10, 11, 12])["id"].to_pylist() == [7, 8, 9, 10, 11, 12]
 
 
 def test_part_of_a_row_is_drawn(tmp_path: Path) -> None:
