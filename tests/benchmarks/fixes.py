@@ -311,8 +311,9 @@ the fix cannot be applied, since all rows of the class have the factor.
 What the figures do not say: dropping rows and re-balancing seldom unlearn. Where no other class has the factor, its rows
 are left out, and a network that never sees it again still flips when it is planted (the last columns); quality rises all
 the same, since the class is then told by something else. Every fix trains the reference on, which by itself helps networks
-that were trained for seconds (pictures end above *never*); there is no control that is trained on without a fix. In tables
-the column that is dropped says little beside the plant. Few cases: differences of a point are not to be trusted.
+that were trained for seconds (pictures end above *never*); there is no control that is trained on without a fix. Dropping a
+column loses what it honestly says, too; of these columns that is little, as *never* shows. Few cases: differences of a
+point are not to be trusted.
 
 | data | kind | share | found | never | flawed | {kinds} | without the factor: flawed | {kinds} | flips: flawed | {kinds} |
 |{"---|" * 17}

@@ -24,7 +24,10 @@ class DropColumn(Fix):
         is_by_columns = bool(finding.columns) and set(finding.columns) <= means.droppable
         if not is_by_columns or not (finding.kind is FindingKind.SHORTCUT or is_leaking_column(finding)):
             return None
-        return f"Leave {listed(finding.columns)} out of the rows and carry the reference over without that input."
+        return (
+            f"Leave {listed(finding.columns)} out of the rows and carry the reference over without that input; what it "
+            "honestly says is lost, too."
+        )
 
     def treat(self, case: Case) -> Part:
         """See the base class."""

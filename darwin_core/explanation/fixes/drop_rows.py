@@ -9,13 +9,13 @@ from darwin_core.explanation.checks import consists_of_rows
 from darwin_core.explanation.fixes.base import Case, Fix, Means, register_fix
 from darwin_core.explanation.fixes.parts import Part
 
+REMEMBERS = "What the reference has learned by them it may remember until it is trained anew."
+"""Said of fixes after which a network may never see the factor or the rows again: see ``tests/benchmarks/FIXES.md``."""
+
 
 @register_fix
 class DropRows(Fix):
-    """Trains on without the rows concerned.
-
-    What the reference has learned from them it may remember; only one that is trained anew has never seen them.
-    """
+    """Trains on without the rows concerned."""
 
     kind = FixKind.DROP
     place = 40
@@ -24,10 +24,10 @@ class DropRows(Fix):
     def offer(cls, finding: Finding, means: Means) -> str | None:
         """For shortcuts of which the class has other rows, and for findings that consist of rows."""
         if consists_of_rows(finding):
-            return "Leave the training rows concerned out."
+            return f"Leave the training rows concerned out. {REMEMBERS}"
         if finding.factor is None or not has_other_rows(finding, means):
             return None
-        return "Leave the affected rows out of the training rows."
+        return f"Leave the affected rows out of the training rows. {REMEMBERS}"
 
     def treat(self, case: Case) -> Part:
         """See the base class."""

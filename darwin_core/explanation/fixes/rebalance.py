@@ -9,7 +9,7 @@ from darwin_core.contracts import Finding, FixKind
 from darwin_core.explanation.attribution.base import Floats
 from darwin_core.explanation.finder.findings import rows_with_factor
 from darwin_core.explanation.fixes.base import Case, Fix, Means, register_fix
-from darwin_core.explanation.fixes.drop_rows import has_other_rows
+from darwin_core.explanation.fixes.drop_rows import REMEMBERS, has_other_rows
 from darwin_core.explanation.fixes.flaws import ShortcutFlaw
 from darwin_core.explanation.fixes.parts import Part
 
@@ -32,7 +32,7 @@ class Rebalance(Fix):
             return None
         return (
             f"Let rows of {finding.classes[0]} without it count for more and those with it for less, so that "
-            f"{finding.factor} says nothing about the class."
+            f"{finding.factor} says nothing about the class. {REMEMBERS}"
         )
 
     def treat(self, case: Case) -> Part:
