@@ -220,7 +220,7 @@ def run(args: argparse.Namespace, data: str, kind: str, plant: int, share: float
         folder = Path(name)
         world = make(args, folder, data, kind, plant, share, seed)
         before = NetworkScorer(load_network(world.path), world.kind)
-        outcome = {"data": data, "kind": kind, "plant": plant, "share": share, "seed": seed, "commit": commit(),
+        outcome = {"data": data, "kind": kind, "plant": plant, "share": share, "seed": seed, "commit": args.commit,
                    "epochs": args.epochs, "ceiling": world.ceiling, "before": world.quality(before), "fixes": {}}  # fmt: skip
         found = found_again(world, before, seed)
         if found is None:
@@ -297,9 +297,9 @@ def render(results: list[dict], command: str) -> str:
     kinds = " | ".join(kind.value for kind in FixKind)
     head = f"""# What fixes restore
 
-Made by `tests/benchmarks/fixes.py` (see there for what is planted, and in `planted.py` how small the networks are); commits
-{commits}; seeds {seeds}; command `{command}`. All figures are per cent, means over the cases in which the finder named the
-plant. Quality: on validation rows as they were before anything was planted, average precision for tables, accuracy for
+Made by `tests/benchmarks/fixes.py` (see there for what is planted, and in `planted.py` how small the networks are); commit
+{commits}; seeds {seeds}; command `{command}`. All figures are per cent, means over the cases in which
+the finder named the plant. Quality: on validation rows as they were before anything was planted, average precision for tables, accuracy for
 pictures; *never* is a network trained in the same way on rows without the plant, *flawed* the reference before any fix.
 Without the factor: accuracy on the flawed validation rows with the factor neutralised, as `darwin fix` shows it; for two
 classes at an alert budget of the share of positive rows. Flips: rows of other classes that become the class once the factor is planted.
@@ -341,6 +341,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5, help="of training on")
     parser.add_argument("--render", type=Path, help="only write this Markdown file from fixes.json")
     args = parser.parse_args()
+    args.commit = commit()  # of the code that runs, whatever the checkout becomes meanwhile
     args.output.mkdir(parents=True, exist_ok=True)
     target = args.output / "fixes.json"
     results = json.loads(target.read_text()) if target.exists() else []
