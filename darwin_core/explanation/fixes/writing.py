@@ -63,15 +63,23 @@ def other_parts(roles: DataRoles) -> Collection[str]:
 
 
 def _named_apart(table: pa.Table, row_id: str | None) -> pa.Table:
-    """Copies of a row under names of their own, also in the column that names rows."""
+    """Copies of a row under names of their own, also in the column that names rows; numbers stay numbers."""
     names = table[ROW_ID].to_pylist()
     seen: dict[str, int] = {}
+    copies = []
     for place, name in enumerate(names):
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             names[place] = f"{name}#{seen[name]}"
+            copies.append(place)
     for column in {ROW_ID, row_id} & set(table.column_names):
-        table = table.set_column(table.column_names.index(column), column, pa.array(names, pa.string()))
+        fresh = pa.array(names, pa.string())
+        if pa.types.is_integer(table[column].type):
+            # The other parts' names are not known here; below zero there is room.
+            numbers = table[column].to_numpy().astype(np.int64)
+            numbers[copies] = min(int(numbers.min()), 0) - 1 - np.arange(len(copies))
+            fresh = pa.array(numbers)
+        table = table.set_column(table.column_names.index(column), column, fresh)
     return table
 
 

