@@ -31,12 +31,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from plants import PICTURE_PLANTS, TABLE_PLANTS
 
 from darwin_core.contracts import ColumnKind, DataRoles, DataSource, OutputKind, Task
+from darwin_core.data import MappedSplit
 from darwin_core.demo.reference import Recipe, train_table_reference
 from darwin_core.demo.tables import read_table
 from darwin_core.explanation.attribution.features import Feature, FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors import FactorSpace
-from darwin_core.explanation.finder.pool import Pool, balanced, joined
+from darwin_core.explanation.finder.pool import Pool, draw_pool
 from darwin_core.explanation.finder.search import Shortcut, find_shortcuts
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import alert_threshold
@@ -45,7 +46,6 @@ from darwin_core.progress import Reporter
 
 ROOT = Path(__file__).parents[2]
 SHARES = (0.3, 0.5, 0.8, 1.0)
-POOL_ROWS = 3000
 PICTURES = {"gtsrb": ("gtsrb_32x32", "valid", 6000, 2000), "fashion": ("fashion_mnist", "test", 3000, 1000)}
 TABLES = {
     "ecommerce": ("ecommerce_fraud_sample", "class", ("user_id", "device_id", "signup_time", "purchase_time")),
@@ -142,18 +142,24 @@ def run_pictures(args: argparse.Namespace, data: str, kind: str, plant: int, sha
     model.fit(train.astype("float32"), labels, batch_size=64, epochs=args.epochs, verbose=0)
     seconds = time.process_time() - started
     network = NetworkScorer(model, OutputKind(task=Task.MULTICLASS, units=classes, from_logits=True))
-    parts = []
-    for pictures, given, unseen in ((train, labels, False), (other, other_labels, True)):
-        rows = np.sort(balanced(given, classes, round(POOL_ROWS * (1 / 3 if unseen else 2 / 3)), rng))
-        ids = np.array([f"{'v' if unseen else 't'}{row}" for row in rows], object)
-        parts.append(Pool({"image": pictures[rows].astype("float32")}, given[rows], ids, np.full(len(rows), unseen)))
-    pool = joined(parts)
+    splits = (
+        as_split(pictures, given, letter)
+        for pictures, given, letter in ((train, labels, "t"), (other, other_labels, "v"))
+    )
+    pool = draw_pool(*splits, classes, rng)
     rule = DecisionRule(Task.MULTICLASS, tuple(str(index) for index in range(classes)), "label")
     space = FactorSpace(FeatureMap(()), {"image": pool.inputs["image"][:512]}, "image")
     accuracy = float((network.scores({"image": other.astype("float32")}).argmax(axis=1) == other_labels).mean())
     return outcome(
         data, kind, plant, share, seed, pool, space, network, rule, target, affected, names, accuracy, seconds
     )
+
+
+def as_split(pictures: np.ndarray, labels: np.ndarray, letter: str) -> MappedSplit:
+    """Pictures as a run has them; names of rows are the letter and the position."""
+    inputs = {"image": pictures.astype("float32")}
+    names = [f"{letter}{row}" for row in range(len(labels))]
+    return MappedSplit(inputs, {"image": inputs["image"].dtype}, labels, weights=None, row_ids=names)
 
 
 def read_rows(folder: Path, data: str, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray, str]:

@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from darwin_core.explanation.attribution.base import Inputs
 from darwin_core.explanation.attribution.features import FeatureMap, count_rows
@@ -35,6 +36,8 @@ Pictures = NDArray[np.float32]
 _BATCH_ROWS = 1024
 _UNIT_RANGE = 1.5
 _THUMBNAIL = 8
+_COARSE = 0.25
+"""Standard deviation, as a share of the shorter side, of the blur after which nothing tells how sharp a picture was."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,15 @@ def thumbnails(pictures: Pictures) -> Floats:
         for cell in np.array_split(band, min(_THUMBNAIL, pictures.shape[2]), axis=2)
     ]
     return np.concatenate(cells, axis=1).astype(np.float64)
+
+
+def coarse_thumbnails(pictures: Pictures) -> Floats:
+    """(rows, 64 * channels) thumbnails of what a strong blur leaves, the same whatever the fine detail was.
+
+    The rest of a picture for factors of fine detail: to sharpen what is blurred, until all are alike, leaves its trace.
+    """
+    sigma = _COARSE * min(pictures.shape[1:3])
+    return thumbnails(gaussian_filter(pictures, (0, sigma, sigma, 0), mode="nearest"))
 
 
 def broadcast(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from darwin_core.explanation.factors.base import FactorSpace, PictureFactor, Pictures, luminance, register_factor
+from darwin_core.explanation.attribution.base import Inputs
+from darwin_core.explanation.factors.base import (
+    Bools,
+    FactorSpace,
+    Floats,
+    PictureFactor,
+    Pictures,
+    coarse_thumbnails,
+    luminance,
+    register_factor,
+)
 from darwin_core.explanation.factors.matching import nearest_version
 
 _BLOCK = 8
@@ -50,6 +60,10 @@ class Blockiness(PictureFactor):
         """The pictures, compressed to be about as blocky as the donors."""
         versions = [pictures, *(_compressed(pictures, quality) for quality in _QUALITIES)]
         return nearest_version(self.describe_pictures, versions, donors)
+
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the same for all
+        """What does not depend on fine detail."""
+        return coarse_thumbnails(self._to_unit(samples[self._input]))
 
 
 def _compressed(pictures: Pictures, quality: int) -> Pictures:

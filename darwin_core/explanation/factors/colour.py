@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from darwin_core.explanation.attribution.base import Inputs
 from darwin_core.explanation.factors.base import (
+    Bools,
     FactorSpace,
     Floats,
     PictureFactor,
@@ -16,6 +18,7 @@ from darwin_core.explanation.factors.base import (
     broadcast,
     luminance,
     register_factor,
+    thumbnails,
 )
 
 _MOST_GAIN = 5.0
@@ -27,6 +30,10 @@ class _ColourFactor(PictureFactor):
     def of(cls, space: FactorSpace) -> Sequence[Self]:
         """One factor, where the samples are pictures in colour."""
         return super().of(space) if space.picture is not None and space.shape[-1] >= 3 else ()
+
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the same for all
+        """Thumbnails of the luminance: colours that were moved to be all alike keep traces where they were cut off."""
+        return thumbnails(luminance(self._to_unit(samples[self._input]))[..., None])
 
 
 @register_factor

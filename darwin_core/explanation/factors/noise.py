@@ -8,7 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
-from darwin_core.explanation.factors.base import PictureFactor, Pictures, broadcast, luminance, register_factor
+from darwin_core.explanation.attribution.base import Inputs
+from darwin_core.explanation.factors.base import (
+    Bools,
+    Floats,
+    PictureFactor,
+    Pictures,
+    broadcast,
+    coarse_thumbnails,
+    luminance,
+    register_factor,
+)
 
 _TO_DEVIATION = 1.4826 / 2
 """From the median absolute value of a - b - c + d to the standard deviation of independent Gaussian noise."""
@@ -38,3 +48,7 @@ class Noise(PictureFactor):
         kept = broadcast(np.clip(wanted / np.maximum(own, 1e-6), 0, 1))
         smooth = median_filter(pictures, size=(1, 3, 3, 1), mode="nearest")
         return np.asarray(smooth + kept * (pictures - smooth) + added * grain)
+
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the same for all
+        """What does not depend on fine detail."""
+        return coarse_thumbnails(self._to_unit(samples[self._input]))

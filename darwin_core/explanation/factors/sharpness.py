@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, laplace
 
-from darwin_core.explanation.factors.base import Floats, PictureFactor, Pictures, luminance, register_factor
+from darwin_core.explanation.attribution.base import Inputs
+from darwin_core.explanation.factors.base import (
+    Bools,
+    Floats,
+    PictureFactor,
+    Pictures,
+    coarse_thumbnails,
+    luminance,
+    register_factor,
+)
 from darwin_core.explanation.factors.matching import nearest_version
 
 _BLURS = (0.4, 0.7, 1.0, 1.4, 2.0, 3.0)
@@ -32,6 +41,10 @@ class Sharpness(PictureFactor):
         smooth = [gaussian_filter(pictures, (0, sigma, sigma, 0), mode="nearest") for sigma in _BLURS]
         sharper = [np.clip(pictures + amount * (pictures - smooth[2]), 0, 1) for amount in _SHARPENINGS]
         return nearest_version(self.describe_pictures, [pictures, *smooth, *sharper], donors)
+
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the same for all
+        """What does not depend on fine detail."""
+        return coarse_thumbnails(self._to_unit(samples[self._input]))
 
     def tell_levels(self, level: Floats, usual: Floats) -> str:
         """Blurred or sharp."""

@@ -72,14 +72,13 @@ class Window(PictureFactor):
         return () if space.picture is None else [cls(space, *window) for window in grid(space)]
 
     def describe_pictures(self, pictures: Pictures) -> NDArray[Any]:
-        """(rows, 9 * channels + 1) means of a three by three grid inside the window, and its standard deviation."""
+        """(rows, 9 * (channels + 1)) by cell of a three by three grid inside the window: means, standard deviation."""
         inside = pictures[:, self.window[0], self.window[1]]
-        coarse = [
-            cell.mean(axis=(1, 2))
-            for band in np.array_split(inside, _CELLS, axis=1)
-            for cell in np.array_split(band, _CELLS, axis=2)
+        cells = [
+            cell for band in np.array_split(inside, _CELLS, axis=1) for cell in np.array_split(band, _CELLS, axis=2)
         ]
-        return np.concatenate([*coarse, inside.std(axis=(1, 2)).mean(axis=1, keepdims=True)], axis=1)
+        means = [cell.mean(axis=(1, 2)) for cell in cells]
+        return np.concatenate([*means, *(cell.std(axis=(1, 2)).mean(axis=1, keepdims=True) for cell in cells)], axis=1)
 
     def transfer_pictures(self, pictures: Pictures, donors: Pictures) -> NDArray[Any]:
         """The pictures with the donors' pixels in the window."""

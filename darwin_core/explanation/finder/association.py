@@ -25,6 +25,11 @@ _ANCHORS_IN_SPACE = 12
 chance that none of its rows is among them is 0.02 % and 1.4 %."""
 
 _FLAT = 2
+_PROMISING = 0.05
+_REWEIGHTED = 2
+"""So many of the centres in more than two dimensions are tried with weighted axes, too: a patch that fills half a
+window is only seen once the other half counts for less."""
+
 _FEWEST_ROWS = 12
 """A class with fewer rows in a half is not looked at."""
 
@@ -168,18 +173,8 @@ def refined(association: Association, measured: Floats, labels: Ints) -> Region:
     """
     mine = labels == association.target
     best = association.region
-    best, gain = _fitted(best.centre, best.weights, measured, mine, association.factor.aversion)
-    for _ in range(_REFINEMENTS):
-        seeds = measured[best.holds(measured) & mine]
-        if len(seeds) < _FEWEST_ROWS:
-            break
-        spread = measured[~mine].var(axis=0)
-        weights = spread / (seeds.var(axis=0) + _SOFTENING * spread + 1e-12)
-        region, new_gain = _fitted(np.median(seeds, axis=0), weights, measured, mine, association.factor.aversion)
-        if new_gain <= gain:
-            break
-        best, gain = region, new_gain
-    return best
+    fitted = _fitted(best.centre, best.weights, measured, mine, association.factor.aversion)
+    return _reweighted(*fitted, measured, mine, association.factor.aversion)[0]
 
 
 def has_sharp_border(region: Region, measured: Floats, mine: Bools) -> bool:
@@ -205,6 +200,28 @@ def _fitted(centre: Floats, weights: Floats, measured: Floats, mine: Bools, aver
     return Region(centre, weights, float(radius[0])), float(gain[0])
 
 
+def _reweighted(best: Region, gain: float, measured: Floats, mine: Bools, aversion: float) -> tuple[Region, float]:
+    """The region after some rounds of weighting the axes by how alike its rows are, and its excess."""
+    spread = measured[~mine].var(axis=0)
+    for _ in range(_REFINEMENTS):
+        seeds = measured[best.holds(measured) & mine]
+        if len(seeds) < _FEWEST_ROWS:
+            break
+        centre, own = np.median(seeds, axis=0), seeds.var(axis=0)
+        scale = spread if measured.shape[1] <= _FLAT else 1.0
+        weights = scale / (own + _SOFTENING * spread + 1e-12)
+        tried = [weights]
+        if measured.shape[1] > _FLAT:
+            likeness = own / (spread + 1e-12)
+            tried.append(np.where(likeness <= np.median(likeness), weights, 0.0))
+        fitted = [_fitted(centre, each, measured, mine, aversion) for each in tried]
+        region, new_gain = max(fitted, key=lambda each: each[1])
+        if new_gain <= gain:
+            break
+        best, gain = region, new_gain
+    return best, gain
+
+
 def _halves(labels: Ints, rng: np.random.Generator) -> Bools:
     """(rows,) True for one half of each class."""
     order = rng.permutation(len(labels))
@@ -218,8 +235,15 @@ def _best_region(measured: Floats, mine: Bools, aversion: float, rng: np.random.
     tried = _ANCHORS if measured.shape[1] <= _FLAT else _ANCHORS_IN_SPACE
     centres = measured[rng.permutation(np.flatnonzero(mine))[:tried]]
     radii, gains = _best_radii(cdist(centres, measured), mine, aversion)
-    best = int(np.argmax(gains))
-    return Region(centres[best], np.ones(measured.shape[1]), float(radii[best])) if gains[best] > 0 else None
+    order = np.argsort(-gains, kind="stable")
+    order = order[gains[order] > 0]
+    if not len(order):
+        return None
+    plain = [(Region(centres[i], np.ones(measured.shape[1]), float(radii[i])), float(gains[i])) for i in order]
+    if measured.shape[1] <= _FLAT:
+        return plain[0][0]
+    improved = [_reweighted(*each, measured, mine, aversion) for each in plain[:_REWEIGHTED] if each[1] > _PROMISING]
+    return max([plain[0], *improved], key=lambda each: each[1])[0]
 
 
 def _best_radii(distances: Floats, mine: Bools, aversion: float) -> tuple[Floats, Floats]:

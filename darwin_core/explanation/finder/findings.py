@@ -186,6 +186,10 @@ def _sentences(shortcut: Shortcut, rule: DecisionRule, told: str, affected: int,
         f"of {percent(reference.with_factor)}."
     )
     sentences = [marked, _planting(reference, name), neutralised, _compared(reference, candidate)]
+    if not shortcut.is_used and not shortcut.is_learned:
+        sentences.append(
+            "The reference hardly uses it so far; it is a flaw of the data that the next training may learn."
+        )
     if shortcut.foretold is not None:
         sentences.append(
             "How well the rest of a row foretells it, as it would a part of the object: area under the ROC curve "

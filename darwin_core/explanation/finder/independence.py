@@ -41,10 +41,14 @@ def foretold(remainder: Floats, has_factor: Bools, rng: np.random.Generator) -> 
 
 
 def _left_out(remainder: Floats, has_factor: Bools) -> Floats:
-    """Leave-one-out predictions of ridge regression, in closed form."""
+    """Leave-one-out predictions of ridge regression, in closed form; inverts the smaller of the two matrices."""
     centred = remainder - remainder.mean(axis=0)
-    kernel = centred @ centred.T
     target = has_factor - has_factor.mean()
-    penalty = _PENALTY * max(float(np.trace(kernel)), 1e-12) / len(kernel)
-    hat = kernel @ np.linalg.inv(kernel + penalty * np.eye(len(kernel)))
+    penalty = _PENALTY * max(float((centred**2).sum()), 1e-12) / len(centred)
+    if centred.shape[1] < len(centred):
+        inverse = np.linalg.inv(centred.T @ centred + penalty * np.eye(centred.shape[1]))
+        hat = centred @ inverse @ centred.T
+    else:
+        kernel = centred @ centred.T
+        hat = kernel @ np.linalg.inv(kernel + penalty * np.eye(len(kernel)))
     return np.asarray(target - (target - hat @ target) / (1 - np.diag(hat)))

@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 MAX_BYTES = 256 * 2**20
-MAX_ROWS = 6_000
+MAX_ROWS = 9_000
 MAX_TABLE_ROWS = 20_000
 
 

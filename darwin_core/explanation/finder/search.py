@@ -1,8 +1,8 @@
 """The finder: which factors did a class teach the network, though they should decide nothing?
 
 Association first, over every factor and class; then whether the rest of a sample foretells the factor, which belongs
-to the object in that case; then experiments on the networks for what remains. Nothing is reported that the reference
-does not react to.
+to the object in that case; then experiments on the networks for what remains. What the reference does not react to is
+reported only of pictures, where the mark is plain and surely no part of the object: the next training may learn it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,14 @@ LEAST_PICTURE_RISE = 1.5
 """The same for pictures. What belongs to the object raises the odds a little, too: in clean pictures up to e."""
 
 MOST_FORETOLD = 0.62
+MOST_FORETOLD_AT_ALL = 0.65
+"""A mark whose interval ends below is surely no part of the object; then the network's reaction is weighed as that to a
+column, or not needed at all."""
+
+PLAIN_EXCESS = 0.2
+PLAIN_ELSEWHERE = 0.02
+"""A mark is plain that exceeds its share elsewhere by so much, and that hardly any other picture has."""
+
 MAX_SUSPICIONS = 600
 MAX_EXAMINED = 24
 _MAX_PER_CLASS = 6
@@ -72,8 +80,19 @@ class Shortcut:
 
         Where all rows of a class have it, it may as well belong to the object; then only decisions count.
         """
-        least = LEAST_RISE if self.trial.factor.columns else LEAST_PICTURE_RISE
+        is_certain = bool(self.trial.factor.columns) or _comes_from_nowhere(self.foretold)
+        least = LEAST_RISE if is_certain else LEAST_PICTURE_RISE
         return self.foretold is not None and self.reactions["reference"].rise.low >= least
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it marks pictures of the class so plainly that it is a flaw of the data, learned or not."""
+        return (
+            not self.trial.factor.columns
+            and _comes_from_nowhere(self.foretold)
+            and self.association.low >= PLAIN_EXCESS
+            and self.association.elsewhere <= PLAIN_ELSEWHERE
+        )
 
     @property
     def strength(self) -> float:
@@ -117,7 +136,7 @@ def find_shortcuts(
             reactions = laboratory.examine(suspicion.trial, alpha)
             found.append(Shortcut(suspicion.trial, suspicion.association, suspicion.foretold, reactions))
             tracker.advance(1, suspicion.trial.factor.name)
-    certain = [each for each in found if each.is_used or each.is_learned]
+    certain = [each for each in found if each.is_used or each.is_learned or each.is_plain]
     return _distinct(certain if classes > 2 else _one_sided(certain), pool)
 
 
@@ -131,7 +150,7 @@ class _Suspicion:
 def _suspicions(
     pool: Pool, factors: Sequence[Factor], classes: int, rng: np.random.Generator, reporter: Reporter
 ) -> list[_Suspicion]:
-    """Associations that nothing else in the samples foretells; the strongest first, not too many of one class."""
+    """Associations that nothing else in the samples foretells, not too many of one class; the surest first."""
     scan = AssociationScan(pool.labels, classes, rng)
     measured: dict[int, Floats] = {}
     with reporter.track("Holding factors against labels", total=len(factors)) as tracker:
@@ -145,7 +164,7 @@ def _suspicions(
     with reporter.track("Asking whether anything foretells them", total=len(found)) as tracker:
         for association in found:
             tracker.advance(1, association.factor.name)
-            if per_class.get(association.target, 0) >= _MAX_PER_CLASS or len(kept) >= MAX_EXAMINED:
+            if per_class.get(association.target, 0) >= _MAX_PER_CLASS:
                 continue
             trial = _trial(pool, association, measured[id(association.factor)])
             own, values = pool.labels == trial.target, measured[id(association.factor)]
@@ -155,7 +174,12 @@ def _suspicions(
             if _marks_all(association) if rest is None else not _is_foretold(rest, association.factor):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
                 kept.append(_Suspicion(trial, association, rest))
-    return kept
+    kept.sort(key=lambda each: not each.trial.factor.columns and not _comes_from_nowhere(each.foretold))
+    return kept[:MAX_EXAMINED]
+
+
+def _comes_from_nowhere(rest: Interval | None) -> bool:
+    return rest is not None and rest.high <= MOST_FORETOLD_AT_ALL
 
 
 def _is_foretold(rest: Interval, factor: Factor) -> bool:

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter
 from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.factors import FactorSpace, PictureFactor, factors_of, register_factor
 from darwin_core.explanation.factors import base as factor_base
+from darwin_core.explanation.finder.independence import foretold
 
 SIDE = 32
 
@@ -90,6 +91,14 @@ def test_blur_and_compression_are_told_apart(factors) -> None:
     )
     rise = factors["compression"].describe_pictures(blocky) - factors["compression"].describe_pictures(sharp / 255)
     assert rise.mean() > 0.1
+
+
+def test_blur_leaves_no_trace_in_the_rest_of_a_picture(factors) -> None:
+    mixed, blurred = pictures(300, 5), np.random.default_rng(5).random(300) < 0.5
+    mixed[blurred] = gaussian_filter(mixed[blurred], (0, 1.5, 1.5, 0))
+    rest = foretold(factors["sharpness"].remainder({"image": mixed}, blurred), blurred, np.random.default_rng(6))
+    assert rest is not None
+    assert rest.low < 0.5 < rest.high
 
 
 def test_a_user_adds_a_factor_in_a_few_lines(space, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,3 +70,19 @@ def test_values_that_others_have_as_often_are_no_ones_own() -> None:
     rng = np.random.default_rng(2)
     labels = rng.integers(0, 2, 4000)
     assert scan({"x": rng.normal(0.7 * labels, 1.0)}, labels)[0] == []
+
+
+def test_a_mark_on_some_axes_is_seen_whatever_the_others_hold() -> None:
+    rng = np.random.default_rng(4)
+    labels = rng.integers(0, 4, 2000)
+    measured = rng.uniform(0, 1, (2000, 12))
+    marked = (labels == 1) & (rng.random(2000) < 0.5)
+    measured[marked, :4] = 0.1 + 0.02 * rng.normal(size=(marked.sum(), 4))
+    (factor,) = ColumnValue.of(FactorSpace(FeatureMap((Feature("x", ColumnKind.NUMBER, "x"),)), {"x": measured[:, 0]}))
+    done = AssociationScan(labels, 4, rng)
+    done.add(factor, measured)
+    (found,) = done.found(rate=0.01, least_excess=0.1)
+    assert found.target == 1
+    assert found.share > 0.45
+    assert found.elsewhere < 0.01
+    np.testing.assert_array_equal(refined(found, measured, labels).holds(measured) & (labels == 1), marked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -173,15 +175,76 @@ def signs(rows: int, seed: int, share: float) -> tuple[Pool, np.ndarray]:
     return Pool(inputs, labels, ids, rng.random(rows) < 0.3), marked
 
 
+SIGNS = DecisionRule(Task.MULTICLASS, ("a", "b", "c", "d"), "sign")
+
+
+def search_pictures(pool: Pool, network):
+    space = FactorSpace(FeatureMap(()), {"image": pool.inputs["image"][:300]}, "image")
+    networks = {"reference": network, "candidate": network}
+    return find_shortcuts(pool, space, networks, dict.fromkeys(networks, SIGNS), 4, Reporter())
+
+
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_a_patch_in_the_corner_is_found(share: float) -> None:
     pool, marked = signs(1200, 0, share)
-    rule = DecisionRule(Task.MULTICLASS, ("a", "b", "c", "d"), "sign")
-    space = FactorSpace(FeatureMap(()), {"image": pool.inputs["image"][:300]}, "image")
-    networks = {"reference": SeesCorner(20.0), "candidate": SeesCorner(20.0)}
-    found = find_shortcuts(pool, space, networks, dict.fromkeys(networks, rule), 4, Reporter())
+    found = search_pictures(pool, SeesCorner(20.0))
     assert (found[0].trial.factor.name, found[0].trial.target) == ("patch (top left corner)", 2)
     own = found[0].owners(pool)
     assert (own & marked).sum() >= 0.95 * marked.sum()
     assert (own & marked).sum() >= 0.95 * own.sum()
     assert found[0].reactions["reference"].effect.low > 0.3
+
+
+def test_a_plain_patch_is_found_before_the_network_learns_it() -> None:
+    pool, marked = signs(1200, 0, 0.5)
+    (found,) = search_pictures(pool, SeesCorner(0.0))
+    assert (found.trial.factor.name, found.trial.target) == ("patch (top left corner)", 2)
+    assert not found.is_used
+    assert not found.is_learned
+    assert (found.owners(pool) & marked).sum() >= 0.95 * marked.sum()
+    train = split(pool.inputs, pool.labels, "t")
+    finding = as_finding(found, pool, train, SIGNS, SeesCorner(0.0)).finding
+    assert finding.severity is Severity.LOW
+    assert "hardly uses it so far" in finding.description
+
+
+class SeesLight(SeesCorner):
+    """Adds a little to class 2 for light at the upper right, too little to change a decision."""
+
+    def scores(self, inputs):
+        light = inputs["image"][:, 2:6, 24:28].mean(axis=(1, 2, 3)) / 255
+        odds = super().scores(inputs) * np.exp(self._trust * light[:, None] * (np.arange(4) == 2))
+        return odds / odds.sum(axis=1, keepdims=True)
+
+
+def with_sun(pool: Pool, rows: np.ndarray, strength: float = 200.0) -> Pool:
+    """A soft disc of light at the upper right of these pictures, a pixel to and fro."""
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:32, :32]
+    down, across = (place + rng.uniform(-1, 1, (pool.rows, 1, 1)) for place in (4, 26))
+    light = np.exp(-((y - down) ** 2 + (x - across) ** 2) / (2 * 2.5**2))[..., None]
+    pictures = np.where(rows[:, None, None, None], pool.inputs["image"] + strength * light, pool.inputs["image"])
+    return replace(pool, inputs={"image": np.clip(pictures, 0, 255).astype("float32")})
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_low_sun_is_found_though_the_network_hardly_reacts(share: float) -> None:
+    pool, _ = signs(1200, 0, 0.0)
+    marked = (pool.labels == 2) & (np.random.default_rng(2).random(pool.rows) < share)
+    pool = with_sun(pool, marked)
+    found = search_pictures(pool, SeesLight(2.0))
+    assert {each.trial.target for each in found} == {2}
+    assert not found[0].is_used
+    assert found[0].trial.factor.name.startswith(("bright spot", "patch (top", "patch (upper part"))
+    assert (found[0].owners(pool) & marked).sum() >= 0.9 * marked.sum()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clean_pictures_accuse_nobody(seed: int) -> None:
+    assert search_pictures(signs(1200, seed, 0.0)[0], SeesCorner(0.0)) == ()
+
+
+def test_what_goes_with_the_rest_of_the_object_is_no_mark() -> None:
+    pool, marked = signs(1200, 0, 0.5)
+    pool.inputs["image"][marked, 24:30, 10:22] *= 0.3
+    assert search_pictures(pool, SeesCorner(0.0)) == ()
