@@ -32,12 +32,12 @@ LEAST_PICTURE_RISE = 1.5
 
 MOST_FORETOLD = 0.62
 MOST_FORETOLD_AT_ALL = 0.65
-"""A mark whose interval ends below is surely no part of the object; then the network's reaction is weighed as that to a
-column, or not needed at all."""
+PLAIN_EXCESS = 0.25
+"""A mark of pictures is plain, and surely no part of the object, if its interval ends below the first and its excess is
+at least the second. Then the network's reaction is weighed as that to a column."""
 
-PLAIN_EXCESS = 0.2
-PLAIN_ELSEWHERE = 0.02
-"""A mark is plain that exceeds its share elsewhere by so much, and that hardly any other picture has."""
+HARDLY_ELSEWHERE = 0.02
+"""A plain mark that hardly any other picture has needs no reaction: the next training may learn it."""
 
 MAX_SUSPICIONS = 600
 MAX_EXAMINED = 24
@@ -80,19 +80,18 @@ class Shortcut:
 
         Where all rows of a class have it, it may as well belong to the object; then only decisions count.
         """
-        is_certain = bool(self.trial.factor.columns) or _comes_from_nowhere(self.foretold)
-        least = LEAST_RISE if is_certain else LEAST_PICTURE_RISE
+        least = LEAST_RISE if self.trial.factor.columns or self.is_plain else LEAST_PICTURE_RISE
         return self.foretold is not None and self.reactions["reference"].rise.low >= least
 
     @property
     def is_plain(self) -> bool:
-        """Whether it marks pictures of the class so plainly that it is a flaw of the data, learned or not."""
-        return (
-            not self.trial.factor.columns
-            and _comes_from_nowhere(self.foretold)
-            and self.association.low >= PLAIN_EXCESS
-            and self.association.elsewhere <= PLAIN_ELSEWHERE
-        )
+        """Whether it marks pictures of the class and is surely no part of the object."""
+        return not self.trial.factor.columns and _is_plain(self.association, self.foretold)
+
+    @property
+    def is_flaw(self) -> bool:
+        """Whether it is a flaw of the data, learned or not: a plain mark that hardly any other picture has."""
+        return self.is_plain and self.association.elsewhere <= HARDLY_ELSEWHERE
 
     @property
     def strength(self) -> float:
@@ -136,7 +135,7 @@ def find_shortcuts(
             reactions = laboratory.examine(suspicion.trial, alpha)
             found.append(Shortcut(suspicion.trial, suspicion.association, suspicion.foretold, reactions))
             tracker.advance(1, suspicion.trial.factor.name)
-    certain = [each for each in found if each.is_used or each.is_learned or each.is_plain]
+    certain = [each for each in found if each.is_used or each.is_learned or each.is_flaw]
     return _distinct(certain if classes > 2 else _one_sided(certain), pool)
 
 
@@ -174,12 +173,12 @@ def _suspicions(
             if _marks_all(association) if rest is None else not _is_foretold(rest, association.factor):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
                 kept.append(_Suspicion(trial, association, rest))
-    kept.sort(key=lambda each: not each.trial.factor.columns and not _comes_from_nowhere(each.foretold))
+    kept.sort(key=lambda each: not (each.trial.factor.columns or _is_plain(each.association, each.foretold)))
     return kept[:MAX_EXAMINED]
 
 
-def _comes_from_nowhere(rest: Interval | None) -> bool:
-    return rest is not None and rest.high <= MOST_FORETOLD_AT_ALL
+def _is_plain(association: Association, rest: Interval | None) -> bool:
+    return rest is not None and rest.high <= MOST_FORETOLD_AT_ALL and association.low >= PLAIN_EXCESS
 
 
 def _is_foretold(rest: Interval, factor: Factor) -> bool:
