@@ -233,7 +233,7 @@ def outcome(
         pool, space, networks, dict.fromkeys(networks, rule), len(rule.classes), Reporter(), seed=seed
     )
     truth = np.array([affected[0 if name[0] == "t" else 1][int(name[1:])] for name in pool.row_ids])
-    right = [planted_found(each, target, names) for each in found]
+    right = [planted_found(each, pool, target, names) for each in found]
     rank = right.index(True) + 1 if True in right else None
     recall = precision = None
     if rank is not None:
@@ -250,9 +250,17 @@ def outcome(
     )  # fmt: skip
 
 
-def planted_found(shortcut: Shortcut, target: int, names: tuple[str, ...]) -> bool:
-    """Whether a finding names the planted factor and its class, or for two classes the other one's lack of it."""
-    return shortcut.trial.target == target and shortcut.trial.factor.name.startswith(names) if names else False
+def planted_found(shortcut: Shortcut, pool: Pool, target: int, names: tuple[str, ...]) -> bool:
+    """Whether a finding names the planted factor and its class, or for two classes the other one's lack of it.
+
+    A bright spot has its place in what is told of it.
+    """
+    trial = shortcut.trial
+    if not names or trial.target != target:
+        return False
+    own, other = np.flatnonzero(shortcut.owners(pool)), np.flatnonzero(~trial.inside)
+    told = trial.factor.tell(pool.take(own), pool.take(other)).removeprefix("a ")
+    return trial.factor.name.startswith(names) or told.startswith(names)
 
 
 def shown(shortcut: Shortcut, pool: Pool, truth: np.ndarray) -> dict:

@@ -177,8 +177,8 @@ def refined(association: Association, measured: Floats, labels: Ints) -> Region:
     return _reweighted(*fitted, measured, mine, association.factor.aversion)[0]
 
 
-def has_sharp_border(region: Region, measured: Floats, mine: Bools) -> bool:
-    """Whether the class is no longer much more frequent than the others just outside the region.
+def has_sharp_border(region: Region, measured: Floats, mine: Bools, *, most: float = _GRADUAL) -> bool:
+    """Whether the class is at most so many times as frequent as the others just outside the region.
 
     An honest number (an amount, an age) speaks for a class by degrees: beside the values that occur with it only lie
     values that occur with it mostly. What was written into some rows of the class ends where it ends.
@@ -191,7 +191,7 @@ def has_sharp_border(region: Region, measured: Floats, mine: Bools) -> bool:
     band = max(_FEWEST_ROWS, int((mine & ~outside).sum()) // 4)
     near = outside & (distances <= own[min(band, own.size) - 1])
     share, elsewhere = (near & mine).sum() / mine.sum(), (near & ~mine).sum() / max(int((~mine).sum()), 1)
-    return bool(share <= _GRADUAL * elsewhere)
+    return bool(share <= most * elsewhere)
 
 
 def _fitted(centre: Floats, weights: Floats, measured: Floats, mine: Bools, aversion: float) -> tuple[Region, float]:

@@ -31,10 +31,12 @@ LEAST_PICTURE_RISE = 1.5
 """The same for pictures. What belongs to the object raises the odds a little, too: in clean pictures up to e."""
 
 MOST_FORETOLD = 0.62
-MOST_FORETOLD_AT_ALL = 0.65
+MOST_FORETOLD_AT_ALL = 0.66
 PLAIN_EXCESS = 0.25
-"""A mark of pictures is plain, and surely no part of the object, if its interval ends below the first and its excess is
-at least the second. Then the network's reaction is weighed as that to a column."""
+_PLAIN_BORDER = 1.0
+"""A mark of pictures is plain, and surely no part of the object, if the interval of how well the rest foretells it ends
+below the first, its excess is at least the second, and it ends where it ends: in what lies just outside its region the
+class is no more frequent than others. Then the network's reaction is weighed as that to a column."""
 
 HARDLY_ELSEWHERE = 0.02
 """A plain mark that hardly any other picture has needs no reaction: the next training may learn it."""
@@ -55,6 +57,7 @@ class Shortcut:
         trial: The factor, the class, and the rows that have it.
         association: The evidence from the rows.
         foretold: How well the rest of a sample tells which rows of the class have it; None where all or none have it.
+        is_plain: Whether it marks pictures of the class and is surely no part of the object.
         reactions: Network name -> what experiments showed.
         also: Other factors that the same rows stand out by.
     """
@@ -62,6 +65,7 @@ class Shortcut:
     trial: Trial
     association: Association
     foretold: Interval | None
+    is_plain: bool
     reactions: Mapping[str, Reaction]
     also: tuple[str, ...] = ()
 
@@ -82,11 +86,6 @@ class Shortcut:
         """
         least = LEAST_RISE if self.trial.factor.columns or self.is_plain else LEAST_PICTURE_RISE
         return self.foretold is not None and self.reactions["reference"].rise.low >= least
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it marks pictures of the class and is surely no part of the object."""
-        return not self.trial.factor.columns and _is_plain(self.association, self.foretold)
 
     @property
     def is_flaw(self) -> bool:
@@ -133,7 +132,7 @@ def find_shortcuts(
     with reporter.track("Planting and neutralising suspicious factors", total=len(suspicions)) as tracker:
         for suspicion in suspicions:
             reactions = laboratory.examine(suspicion.trial, alpha)
-            found.append(Shortcut(suspicion.trial, suspicion.association, suspicion.foretold, reactions))
+            found.append(Shortcut(**vars(suspicion), reactions=reactions))
             tracker.advance(1, suspicion.trial.factor.name)
     certain = [each for each in found if each.is_used or each.is_learned or each.is_flaw]
     return _distinct(certain if classes > 2 else _one_sided(certain), pool)
@@ -144,6 +143,7 @@ class _Suspicion:
     trial: Trial
     association: Association
     foretold: Interval | None
+    is_plain: bool
 
 
 def _suspicions(
@@ -172,13 +172,20 @@ def _suspicions(
             rest = _foretold(pool, trial, rng)
             if _marks_all(association) if rest is None else not _is_foretold(rest, association.factor):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
-                kept.append(_Suspicion(trial, association, rest))
-    kept.sort(key=lambda each: not (each.trial.factor.columns or _is_plain(each.association, each.foretold)))
+                kept.append(_Suspicion(trial, association, rest, _is_plain(trial, values, own, rest)))
+    kept.sort(key=lambda each: not (each.trial.factor.columns or each.is_plain))
     return kept[:MAX_EXAMINED]
 
 
-def _is_plain(association: Association, rest: Interval | None) -> bool:
-    return rest is not None and rest.high <= MOST_FORETOLD_AT_ALL and association.low >= PLAIN_EXCESS
+def _is_plain(trial: Trial, values: Floats, own: Bools, rest: Interval | None) -> bool:
+    excess = trial.inside[own].mean() - trial.factor.aversion * trial.inside[~own].mean()
+    return (
+        not trial.factor.columns
+        and rest is not None
+        and rest.high <= MOST_FORETOLD_AT_ALL
+        and bool(excess >= PLAIN_EXCESS)
+        and has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER)
+    )
 
 
 def _is_foretold(rest: Interval, factor: Factor) -> bool:
