@@ -200,7 +200,10 @@ class SplitProfile(Document):
 
     rows: int = Field(ge=1)
     columns: tuple[ColumnProfile, ...]
-    fingerprints: ArtifactRef = Field(description="Parquet: row_id, row_hash, entity_hash (nullable); all text")
+    fingerprints: ArtifactRef = Field(
+        description="Parquet: row_id, row_hash, entity_hash (nullable), all text, and sketch (binary, nullable): see "
+        "`darwin_core.data.sketches`"
+    )
 
 
 class Snapshot(Document):

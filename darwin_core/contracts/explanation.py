@@ -61,6 +61,7 @@ class FindingKind(StrEnum):
     LEAKING_COLUMN = "leaking_column"
     LABEL_CONFLICT = "label_conflict"
     TRAIN_TEST_OVERLAP = "train_test_overlap"
+    NEAR_DUPLICATE = "near_duplicate"
     ENTITY_OVERLAP = "entity_overlap"
     SHIFT = "shift"
     CONSTANT_COLUMN = "constant_column"

@@ -43,11 +43,16 @@ def hash_arrays(rows: npt.NDArray[Any]) -> Hashes:
 
 def hash_rows(columns: Mapping[str, Hashes], rows: int) -> Hashes:
     """One hash per row over named columns; the order of the columns does not matter."""
+    return mix64(row_sums(columns, rows))
+
+
+def row_sums(columns: Mapping[str, Hashes], rows: int) -> Hashes:
+    """What a row's hash is made of: sums of several sets of columns add up to the sum of all of them."""
     total = np.zeros(rows, np.uint64)
     with np.errstate(over="ignore"):
         for name, hashes in columns.items():
             total += mix64(hashes ^ np.uint64(hash_bytes(name.encode())))
-    return mix64(total)
+    return total
 
 
 def hex_text(hashes: Iterable[Any]) -> list[str]:

@@ -20,11 +20,13 @@ from darwin_core.data.hashing import hex_text
 from darwin_core.data.labels import label_masks, label_text
 from darwin_core.data.planning import ColumnPlan
 from darwin_core.data.profiles import EdgeFinder, Profiler, is_numeric
-from darwin_core.data.staging import ENTITY_HASH, ROW_HASH, Staged, factor_columns
+from darwin_core.data.staging import ENTITY_HASH, ROW_HASH, SKETCH, Staged, factor_columns
 from darwin_core.data.writing import PartWriter
 from darwin_core.progress import Reporter
 
-_FINGERPRINTS = pa.schema([("row_id", pa.string()), ("row_hash", pa.string()), ("entity_hash", pa.string())])
+_FINGERPRINTS = pa.schema(
+    [("row_id", pa.string()), ("row_hash", pa.string()), ("entity_hash", pa.string()), ("sketch", pa.binary())]
+)
 
 
 class Part(IntEnum):
@@ -146,6 +148,7 @@ def _fingerprints(rows: pa.RecordBatch) -> pa.RecordBatch:
             rows[ROW_ID],
             pa.array(hex_text(rows[ROW_HASH].to_numpy(zero_copy_only=False)), pa.string()),
             pa.array([None if value is None else f"{value:016x}" for value in entities], pa.string()),
+            rows[SKETCH],
         ],
         schema=_FINGERPRINTS,
     )

@@ -23,7 +23,7 @@ from darwin_core.data.staging import Staged, stage
 from darwin_core.errors import DataError
 from darwin_core.progress import Reporter
 
-_LAYOUT = 1
+_LAYOUT = 2
 _TEST_SALT = 0x7E57
 
 

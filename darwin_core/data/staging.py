@@ -22,6 +22,7 @@ from darwin_core.data.labels import class_indices, label_flags, label_masks, lab
 from darwin_core.data.mapped import Array
 from darwin_core.data.parquet import iter_parquet, open_parquet, rows_per_batch
 from darwin_core.data.planning import ColumnPlan
+from darwin_core.data.sketches import can_be_sketched, has_pictures, picture_look, sketch_pictures, sketch_table
 from darwin_core.data.sources import RowSource, SourceBatch
 from darwin_core.data.sources.canonical import RowName, first
 from darwin_core.data.writing import PartWriter
@@ -30,9 +31,10 @@ from darwin_core.progress import Reporter
 
 ROW_HASH = "__row_hash__"
 ENTITY_HASH = "__entity_hash__"
+SKETCH = "__sketch__"
 FACTOR_PREFIX = "__factor__"
 _MAX_CLASSES = 10_000
-__all__ = ["ENTITY_HASH", "FACTOR_PREFIX", "ROW_HASH", "Staged", "factor_columns", "stage"]
+__all__ = ["ENTITY_HASH", "FACTOR_PREFIX", "ROW_HASH", "SKETCH", "Staged", "factor_columns", "stage"]
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def stage(
 def _schema(plan: ColumnPlan) -> pa.Schema:
     hidden = [pa.field(ROW_HASH, pa.uint64()), pa.field(ENTITY_HASH, pa.uint64())]
     factors = [pa.field(name, pa.float64()) for name in factor_columns(plan)]
-    return pa.schema([pa.field(ROW_ID, pa.string()), *plan.schema, *hidden, *factors])
+    return pa.schema([pa.field(ROW_ID, pa.string()), *plan.schema, *hidden, pa.field(SKETCH, pa.binary()), *factors])
 
 
 def _staged_rows(batch: SourceBatch, plan: ColumnPlan, part: str, classes: Sequence[str] | None) -> pa.RecordBatch:
@@ -125,10 +127,12 @@ def _staged_rows(batch: SourceBatch, plan: ColumnPlan, part: str, classes: Seque
     _check_numbers(batch, plan)
     hashes: dict[str, Hashes] = {}
     factors: dict[str, Array] = {}
+    looks: list[Array] = []
     for column in plan.features:
         if column.kind in (ColumnKind.IMAGE, ColumnKind.TENSOR):
-            hashes[column.name], found = _describe_arrays(batch, column)
+            hashes[column.name], found, look = _describe_arrays(batch, column)
             factors |= {f"{FACTOR_PREFIX}{column.name}.{name}": values for name, values in found.items()}
+            looks += [] if look is None else [look]
         else:
             hashes[column.name] = hash_column(batch.columns[column.name])
     rows = batch.columns.num_rows
@@ -137,9 +141,20 @@ def _staged_rows(batch: SourceBatch, plan: ColumnPlan, part: str, classes: Seque
         *batch.columns.columns,
         pa.array(hash_rows(hashes, rows)),
         _entity_hashes(batch, plan),
+        _sketches(batch, plan, looks),
         *(pa.array(factors[name], pa.float64()) for name in factor_columns(plan)),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=_schema(plan))
+
+
+def _sketches(batch: SourceBatch, plan: ColumnPlan, looks: Sequence[Array]) -> pa.Array:
+    kinds = [column.kind for column in plan.features]
+    if not can_be_sketched(kinds):
+        return pa.nulls(batch.columns.num_rows, pa.binary())
+    if has_pictures(kinds):
+        return sketch_pictures(looks).cast(pa.binary())
+    names = [column.name for column in plan.features]
+    return sketch_table({name: batch.columns[name] for name in names}, plan.features).cast(pa.binary())
 
 
 def _row_ids(batch: SourceBatch, plan: ColumnPlan, part: str) -> pa.Array:
@@ -210,18 +225,19 @@ def _reject(batch: SourceBatch, bad: npt.NDArray[np.bool_], column: str, expecte
         )
 
 
-def _describe_arrays(batch: SourceBatch, column: ColumnSchema) -> tuple[Hashes, dict[str, Array]]:
-    """Hashes of the decoded arrays and, for images, their factors; decoded a bounded piece at a time."""
+def _describe_arrays(batch: SourceBatch, column: ColumnSchema) -> tuple[Hashes, dict[str, Array], Array | None]:
+    """Hashes of the decoded arrays and, for images, their factors and looks; decoded a bounded piece at a time."""
     values = batch.columns[column.name]
     step = rows_per_batch(4 * int(np.prod(column.shape)))
-    hashes, factors = [], []
+    hashes, factors, looks = [], [], []
     for start in range(0, len(values), step):
         pixels = _decoded(values.slice(start, step), column, _shifted(batch.row_name, start))
         hashes.append(hash_arrays(pixels))
         if column.kind is ColumnKind.IMAGE:
             factors.append(image_factors(pixels))
+            looks.append(picture_look(pixels))
     merged = {name: np.concatenate([found[name] for found in factors]) for name in (factors[0] if factors else ())}
-    return np.concatenate(hashes), merged
+    return np.concatenate(hashes), merged, np.concatenate(looks) if looks else None
 
 
 def _decoded(values: pa.Array, column: ColumnSchema, row_name: RowName) -> Array:

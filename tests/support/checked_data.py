@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from darwin_core.contracts import ArtifactRef, ColumnKind, ColumnSchema, DataRoles, SplitProfile
 from darwin_core.data.columns import SCALAR_TYPES, scalar_kind
-from darwin_core.data.hashing import hash_column, hash_rows
+from darwin_core.data.hashing import hash_arrays, hash_column, hash_rows
 from darwin_core.data.profiles import EdgeFinder, Profiler, is_numeric
-from darwin_core.explanation.checks import CheckedData, Column, Fingerprints
+from darwin_core.data.sketches import picture_look, sketch_pictures, sketch_table
+from darwin_core.explanation.checks import CheckedData, Column, Fingerprints, Sketches
 
 Table = Mapping[str, Any]
 
@@ -86,6 +87,54 @@ def _fingerprints(train: pa.Table, test: pa.Table, ids: list[str], entities: tup
         test=theirs,
         train_entities=None if entities is None else np.asarray(entities[0], np.int64),
         test_entities=None if entities is None else np.asarray(entities[1], np.int64),
+        sketches=_sketches(train, test),
+    )
+
+
+def _sketches(train: pa.Table, test: pa.Table) -> Sketches:
+    features = [
+        ColumnSchema(name=name, kind=scalar_kind(train[name].type) or ColumnKind.STRING) for name in train.column_names
+    ]
+    found = [
+        as_numbers(
+            sketch_table({name: table[name].combine_chunks() for name in table.column_names}, features), np.uint64
+        )
+        for table in (train, test)
+    ]
+    return Sketches(False, np.arange(train.num_rows), found[0], np.arange(test.num_rows), found[1])
+
+
+def as_numbers(sketches: pa.Array, dtype: Any) -> np.ndarray:
+    """(rows, numbers) of a column of sketches."""
+    return np.frombuffer(b"".join(sketches.to_pylist()), np.uint8).reshape(len(sketches), -1).view(dtype)
+
+
+def checked_pictures(
+    train: np.ndarray, labels: Any, test: np.ndarray, *, classes: int = 2, seed: int = 0
+) -> CheckedData:
+    """What the checks see of pictures: (rows, height, width, channels) each."""
+    hashes = np.unique(np.concatenate([hash_arrays(train), hash_arrays(test)]), return_inverse=True)[1]
+    looks = [as_numbers(sketch_pictures([picture_look(pixels)]), np.int8) for pixels in (train, test)]
+    ids = [f"train-{row}" for row in range(len(train))]
+    ours, theirs = np.split(hashes.astype(np.int64), [len(train)])
+    return CheckedData(
+        roles=DataRoles(label="label"),
+        classes=tuple(str(index) for index in range(classes)),
+        columns={},
+        labels=np.asarray(labels),
+        row_ids=ids,
+        train_rows=len(train),
+        stream=lambda wanted: iter(()),
+        kinds={"image": ColumnKind.IMAGE},
+        fingerprints=Fingerprints(
+            train_ids=ids,
+            train=ours,
+            test_ids=[f"test-{row}" for row in range(len(test))],
+            test=theirs,
+            sketches=Sketches(True, np.arange(len(train)), looks[0], np.arange(len(test)), looks[1]),
+        ),
+        train_labels=np.asarray(labels),
+        seed=seed,
     )
 
 

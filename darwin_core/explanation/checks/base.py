@@ -32,6 +32,27 @@ MAX_AFFECTED_IDS = 100
 
 
 @dataclass(frozen=True)
+class Sketches:
+    """Sketches of rows, as `darwin_core.data.sketches` makes them: alike where rows are nearly copies.
+
+    Attributes:
+        pictures: Whether they sketch pictures; table rows otherwise.
+        train_rows: (training sketches,) positions in ``Fingerprints.train``.
+        train: (training sketches, 64) int8 for pictures, (training sketches, groups) uint64 for tables.
+        test_rows: Same for the sealed rows.
+        test: Same for the sealed rows.
+        share: Share of all rows that these stand for; below 1 where a sample by hash was taken.
+    """
+
+    pictures: bool
+    train_rows: NDArray[np.int64]
+    train: NDArray[np.int8] | NDArray[np.uint64]
+    test_rows: NDArray[np.int64]
+    test: NDArray[np.int8] | NDArray[np.uint64]
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
 class Fingerprints:
     """Hashes of the feature values of whole rows, training and sealed rows on one numbering.
 
@@ -43,6 +64,7 @@ class Fingerprints:
         train_entities: Same for the entity column; None where no entity was named.
         test_entities: Same for the sealed rows.
         share: Share of all rows that these stand for; below 1 where a sample by hash was taken.
+        sketches: Sketches of the rows; None where there are none.
     """
 
     train_ids: Sequence[str]
@@ -52,6 +74,7 @@ class Fingerprints:
     train_entities: NDArray[np.int64] | None = None
     test_entities: NDArray[np.int64] | None = None
     share: float = 1.0
+    sketches: Sketches | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from darwin_core.contracts import ColumnKind, Snapshot, SplitProfile
 from darwin_core.data.columns import ROW_ID
 from darwin_core.data.labels import class_indices, label_flags, label_numbers
 from darwin_core.data.parquet import iter_parquet, open_parquet
-from darwin_core.explanation.checks.base import CheckedData, Fingerprints
+from darwin_core.data.sketches import has_pictures
+from darwin_core.explanation.checks.base import CheckedData, Fingerprints, Sketches
 from darwin_core.explanation.checks.columns import Column
 from darwin_core.progress import Reporter, Tracker
 
@@ -24,6 +25,9 @@ MAX_CELLS = 20_000_000
 
 MIN_SAMPLE_ROWS = 5_000
 MAX_FINGERPRINTS = 5_000_000
+MAX_SKETCHES = 1_500_000
+"""Rows whose sketches are held in memory; at most 192 MB."""
+
 _BATCH_ROWS = 8192
 _SCALARS = frozenset({ColumnKind.NUMBER, ColumnKind.INTEGER, ColumnKind.BOOLEAN, ColumnKind.STRING, ColumnKind.TIME})
 
@@ -64,7 +68,8 @@ def load_checked_data(
     chosen = _chosen_rows(rows, max(MIN_SAMPLE_ROWS, max_cells // len(read)), seed)
     with reporter.track("Reading rows for the data checks", rows) as tracker:
         table = _take(_batches(sources.parts, read), chosen, tracker)
-    fingerprints = _read_fingerprints(sources.train_fingerprints, sources.test_fingerprints)
+    pictures = has_pictures([column.kind for column in snapshot.columns])
+    fingerprints = _read_fingerprints(sources.train_fingerprints, sources.test_fingerprints, pictures)
 
     def stream(wanted: Sequence[str]) -> Iterator[Mapping[str, Column]]:
         for batch in _batches(sources.parts, wanted):
@@ -138,7 +143,7 @@ def _labels_of(
     return _labels(table.take(positions), snapshot)
 
 
-def _read_fingerprints(train: Path, test: Path) -> Fingerprints:
+def _read_fingerprints(train: Path, test: Path, pictures: bool) -> Fingerprints:
     """Both parts' hashes on one numbering; beyond MAX_FINGERPRINTS rows, the same sample by hash from both."""
     files = [open_parquet(path) for path in (train, test)]
     share = min(1.0, MAX_FINGERPRINTS / max(sum(file.metadata.num_rows for file in files), 1))
@@ -153,14 +158,60 @@ def _read_fingerprints(train: Path, test: Path) -> Fingerprints:
         train_entities=entities[0] if (entities[0] >= 0).any() else None,
         test_entities=entities[1] if (entities[1] >= 0).any() else None,
         share=share,
+        sketches=_read_sketches((train, test), share, sum(table.num_rows for table in tables), pictures),
     )
 
 
+def _read_sketches(paths: Sequence[Path], share: float, rows: int, pictures: bool) -> Sketches | None:
+    """Sketches of the rows whose hashes were read, or of a sample of them; None in a snapshot that has none."""
+    if any("sketch" not in open_parquet(path).schema_arrow.names for path in paths):
+        return None
+    kept = share * min(1.0, MAX_SKETCHES / max(rows, 1))
+    read = [_sketches(path, share, kept) for path in paths]
+    width = max((values.shape[1] for _, values in read), default=0)
+    if not width:
+        return None
+    (train_rows, train), (test_rows, test) = read
+
+    def numbers(values: NDArray[np.uint8]) -> NDArray[np.int8] | NDArray[np.uint64]:
+        values = values.reshape(-1, width)
+        return values.view(np.int8) if pictures else values.view(np.uint64)
+
+    return Sketches(
+        pictures=pictures,
+        train_rows=train_rows,
+        train=numbers(train),
+        test_rows=test_rows,
+        test=numbers(test),
+        share=kept,
+    )
+
+
+def _sketches(path: Path, share: float, kept: float) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Positions among the rows that `_hashes` keeps, and (rows, bytes) sketches."""
+    positions: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    sketches, start = [], 0
+    for batch in _batches((path,), ["row_hash", "sketch"]):
+        batch = batch if share >= 1.0 else batch.filter(_below(batch, share))
+        chosen = pc.and_(_below(batch, kept), pc.is_valid(batch["sketch"])).to_numpy(zero_copy_only=False)
+        positions.append(start + np.flatnonzero(chosen))
+        sketches.append(np.frombuffer(b"".join(batch["sketch"].filter(pa.array(chosen)).to_pylist()), np.uint8))
+        start += batch.num_rows
+    rows = np.concatenate(positions)
+    values = np.concatenate(sketches) if sketches else np.empty(0, np.uint8)
+    return rows, values.reshape(rows.size, -1) if rows.size else values.reshape(0, 0)
+
+
+def _below(batch: pa.RecordBatch, share: float) -> pa.Array:
+    """Which rows a sample by hash keeps; their order is a fair draw that treats equal rows alike."""
+    if share >= 1.0:
+        return pa.array(np.ones(batch.num_rows, bool))
+    return pc.less(pc.utf8_slice_codeunits(batch["row_hash"], 0, 8), f"{int(share * 16**8):08x}")
+
+
 def _hashes(path: Path, share: float) -> pa.Table:
-    # Hashes are uniform, so their order is a fair draw that treats equal rows alike.
-    limit = f"{int(share * 16**8):08x}"
     kept = [
-        batch if share >= 1.0 else batch.filter(pc.less(pc.utf8_slice_codeunits(batch["row_hash"], 0, 8), limit))
+        batch if share >= 1.0 else batch.filter(_below(batch, share))
         for batch in _batches((path,), ["row_id", "row_hash", "entity_hash"])
     ]
     return pa.Table.from_batches(kept)

@@ -93,7 +93,7 @@ def test_profiles_hold_no_label(tmp_path: Path) -> None:
     assert [column.name for column in found.written.profiles["test"]] == ["amount", "age"]
     for side in ("train", "test"):
         prints = pq.read_table(found.folder / f"{side}_fingerprints.parquet")
-        assert prints.column_names == ["row_id", "row_hash", "entity_hash"]
+        assert prints.column_names == ["row_id", "row_hash", "entity_hash", "sketch"]
     train, test = found.written.profiles["train"][0], found.written.profiles["test"][0]
     assert train.edges == test.edges
     assert (sum(train.counts), sum(test.counts)) == (300, 100)
