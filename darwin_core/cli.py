@@ -147,6 +147,9 @@ def compact(
     actionable: Annotated[
         list[str] | None, typer.Option(help="Column that a person can change; counterfactuals change no others.")
     ] = None,
+    serving: Annotated[
+        str | None, typer.Option(help="Rows as they come in production, to compare with the training rows; no labels.")
+    ] = None,
     export: Annotated[list[ExportFormat] | None, typer.Option(help="Write this format, too; repeat for more.")] = None,
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Compaction report",
     threads: Annotated[int | None, typer.Option(help="Threads for training; all cores without it.")] = None,
@@ -215,6 +218,7 @@ def compact(
             gate=read_gate(gate, margin, alert_budget),
             block_on_findings=block_on_findings,
             actionable=tuple(actionable or ()),
+            serving=DataSource.parse(serving) if serving else None,
             title=title,
             threads=threads,
             seed=seed,

@@ -60,6 +60,10 @@ class CompactionConfig(Document):
     actionable: tuple[str, ...] = Field(
         default=(), description="columns that a person can change; counterfactuals change no others; empty: any column"
     )
+    serving: DataSourceField | None = Field(
+        default=None,
+        description="rows as they come in production, without labels, to be compared with the training rows",
+    )
     block_on_findings: bool = False
     title: str = "Compaction report"
     threads: int | None = Field(default=None, ge=1)
@@ -133,6 +137,7 @@ def request_for(
             predictions=evaluated.predictions,
             rows=config.explain_rows,
             actionable=config.actionable,
+            serving=config.serving,
             title=config.title,
             seed=config.seed,
         )

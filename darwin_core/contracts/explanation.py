@@ -64,6 +64,7 @@ class FindingKind(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     ENTITY_OVERLAP = "entity_overlap"
     SHIFT = "shift"
+    TRAIN_SERVE_SKEW = "train_serve_skew"
     CONSTANT_COLUMN = "constant_column"
     DUPLICATE_COLUMN = "duplicate_column"
     SHORTCUT = "shortcut"

@@ -150,6 +150,10 @@ class ExplainRequest(StepRequest):
     actionable: tuple[str, ...] = Field(
         default=(), description="columns that counterfactuals may change; empty: any column"
     )
+    serving: DataSourceField | None = Field(
+        default=None,
+        description="rows as they come in production, without labels, to be compared with the training rows",
+    )
     title: str = "Compaction report"
     seed: int = 0
 

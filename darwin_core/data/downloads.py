@@ -34,6 +34,21 @@ def download_source(source: DataSource, store: ObjectStore, folder: Path, report
         DataError: There is no data file.
         StorageError: The store did not deliver.
     """
+    found = find_files(source, store)
+    with reporter.track(f"Downloading {_short(source.uri)}", sum(info.size_bytes for info in found)) as tracker:
+        downloads = []
+        for info in found:
+            downloads.append(download_object(info, store, folder))
+            tracker.advance(info.size_bytes)
+    return downloads
+
+
+def find_files(source: DataSource, store: ObjectStore) -> list[ObjectInfo]:
+    """The file at ``source.uri``, or all data files below it.
+
+    Raises:
+        DataError: There is no data file.
+    """
     single = store.stat(source.uri)
     found = [single] if single is not None else [info for info in store.list(source.uri) if is_data_file(info.uri)]
     if not found:
@@ -41,12 +56,7 @@ def download_source(source: DataSource, store: ObjectStore, folder: Path, report
             f"No data lies at {source.uri}.",
             hint="Name a file, or a prefix with files that are neither hidden nor markers.",
         )
-    with reporter.track(f"Downloading {_short(source.uri)}", sum(info.size_bytes for info in found)) as tracker:
-        downloads = []
-        for info in found:
-            downloads.append(download_object(info, store, folder))
-            tracker.advance(info.size_bytes)
-    return downloads
+    return found
 
 
 def download_object(info: ObjectInfo, store: ObjectStore, folder: Path) -> Download:

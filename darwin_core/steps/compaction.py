@@ -26,6 +26,7 @@ from darwin_core.contracts import (
     request_for,
 )
 from darwin_core.contracts.artifacts import ArtifactRef
+from darwin_core.data.downloads import find_files
 from darwin_core.errors import ObjectNotFoundError, RequestError
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
@@ -40,7 +41,12 @@ def run_compaction(
 
     Returns:
         The summary, also stored as ``<line>/runs/<run_id>/summary.json`` and as ``<line>/summary.json`` (the latest).
+
+    Raises:
+        DataError: No serving rows lie where the configuration says.
     """
+    if config.serving is not None:
+        find_files(config.serving, open_store(config.serving.uri, config.storage))  # explain reads them, hours later
     results: dict[StepName, StepResult] = {}
     for name in StepName:
         request = request_for(name, config, run_id, results)

@@ -5,6 +5,7 @@ Validation rows are explained against training rows; the sealed rows are known b
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from darwin_core.contracts import (
@@ -15,6 +16,7 @@ from darwin_core.contracts import (
     ExplainRequest,
     Explanation,
     Finding,
+    FindingKind,
     Findings,
     SearchRecord,
     Severity,
@@ -23,10 +25,14 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.data import bind_inputs, map_split
+from darwin_core.data.downloads import download_source
+from darwin_core.data.sources import open_source
 from darwin_core.errors import RequestError
 from darwin_core.explanation.amplification import with_network_use
+from darwin_core.explanation.changed_decisions import read_versions, with_changed_decisions
 from darwin_core.explanation.checks import CheckedData, run_checks
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
+from darwin_core.explanation.checks.serving import ServingTable, read_serving_rows
 from darwin_core.explanation.faithfulness import explanation_checks
 from darwin_core.explanation.finder.findings import affected_file, merged, write_affected
 from darwin_core.explanation.finder.subject import NAME as SHORTCUTS
@@ -43,6 +49,7 @@ from darwin_core.networks import load_network, network_inputs, output_kind
 from darwin_core.reporting import render_report
 from darwin_core.steps.context import StepContext
 from darwin_core.steps.provenance import provenance
+from darwin_core.storage import open_store
 
 _BEHAVIOUR = "behaviour.json"
 _ATTRIBUTIONS = "row_attributions.parquet"
@@ -65,11 +72,12 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
         NetworkError: A network cannot be loaded safely.
         IntegrityError: A stored document is not the one it was made for.
         RequestError: A column is named as actionable that the network does not read.
+        DataError: The serving rows cannot be read, or share no column with the training rows.
     """
     snapshot = context.read_document(request.snapshot, Snapshot)
     verdict = context.read_document(request.verdict_document, VerdictDocument)
     behaviour = _behaviour(request, context, snapshot, verdict)
-    checked, checks = _check_data(request, context, snapshot, behaviour)
+    checked, checks = _check_data(request, context, snapshot, behaviour, verdict.gate.alert_budget)
     findings = merged(_stored_flaws(context, behaviour.findings), checked)
     several_labels, is_map = len(snapshot.roles.labels) > 1, bool(snapshot.mask)
     if not several_labels and not is_map:  # fixes train the reference on by one class per row
@@ -192,26 +200,54 @@ def _means(context: StepContext, snapshot: Snapshot, findings: tuple[Finding, ..
     return Means.of(snapshot, droppable)
 
 
-def load_checked(context: StepContext, snapshot: Snapshot, seed: int) -> CheckedData:
+def load_checked(
+    context: StepContext, snapshot: Snapshot, seed: int, serving: ServingTable | None = None
+) -> CheckedData:
     """What the data checks of a run look at."""
     train = context.read_document(snapshot.train_profile, SplitProfile)
     test = context.read_document(snapshot.test_profile, SplitProfile)
     sources = CheckSources(
-        parts=(context.fetch(snapshot.train.data), context.fetch(snapshot.validation.data)),
+        parts=_labelled_parts(context, snapshot),
         train_profile=train,
         test_profile=test,
         train_fingerprints=context.fetch(train.fingerprints),
         test_fingerprints=context.fetch(test.fingerprints),
     )
-    return load_checked_data(snapshot, sources, context.reporter, seed=seed)
+    rows = serving.rows if serving is not None else None
+    return load_checked_data(snapshot, sources, context.reporter, seed=seed, serving=rows)
+
+
+def _labelled_parts(context: StepContext, snapshot: Snapshot) -> tuple[Path, ...]:
+    return context.fetch(snapshot.train.data), context.fetch(snapshot.validation.data)
 
 
 def _check_data(
-    request: ExplainRequest, context: StepContext, snapshot: Snapshot, behaviour: Explanation
+    request: ExplainRequest, context: StepContext, snapshot: Snapshot, behaviour: Explanation, alert_budget: float
 ) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    data = load_checked(context, snapshot, request.seed)
+    serving = _serving_rows(request, context, snapshot)
+    data = load_checked(context, snapshot, request.seed, serving)
     findings, checks = run_checks(data, context.reporter)
-    return with_network_use(findings, behaviour.features), checks
+    findings = with_network_use(findings, behaviour.features)
+    skewed = any(finding.kind is FindingKind.TRAIN_SERVE_SKEW for finding in findings)
+    versions = None
+    if skewed and serving is not None:
+        versions = read_versions(_labelled_parts(context, snapshot), serving.table, snapshot)
+    if versions is not None:
+        reference = context.fetch(snapshot.reference)
+        kind = output_kind(load_network(reference), reference)
+        candidate = NetworkScorer(load_network(context.fetch(request.candidate)), kind)
+        findings = with_changed_decisions(findings, versions, candidate, snapshot, alert_budget)
+    return findings, checks
+
+
+def _serving_rows(request: ExplainRequest, context: StepContext, snapshot: Snapshot) -> ServingTable | None:
+    """Rows as they come in production, where the request names some."""
+    if request.serving is None:
+        return None
+    store = open_store(request.serving.uri, request.storage)
+    downloads = download_source(request.serving, store, context.workdir / "serving", context.reporter)
+    source = open_source(request.serving, [item.file for item in downloads])
+    return read_serving_rows(source, snapshot, context.reporter)
 
 
 def _stored_flaws(context: StepContext, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -10,11 +10,13 @@ from darwin_core.explanation.checks import leaking_column as leaking_column
 from darwin_core.explanation.checks import near_duplicates as near_duplicates
 from darwin_core.explanation.checks import overlap as overlap
 from darwin_core.explanation.checks import shift as shift
+from darwin_core.explanation.checks import skew as skew
 from darwin_core.explanation.checks.base import CheckedData as CheckedData
 from darwin_core.explanation.checks.base import DataCheck as DataCheck
 from darwin_core.explanation.checks.base import Fingerprints as Fingerprints
-from darwin_core.explanation.checks.base import consists_of_rows as consists_of_rows
+from darwin_core.explanation.checks.base import ServingRows as ServingRows
 from darwin_core.explanation.checks.base import Sketches as Sketches
+from darwin_core.explanation.checks.base import consists_of_rows as consists_of_rows
 from darwin_core.explanation.checks.base import register_check as register_check
 from darwin_core.explanation.checks.base import registered_checks as registered_checks
 from darwin_core.explanation.checks.base import rows_behind as rows_behind

@@ -78,6 +78,21 @@ class Fingerprints:
 
 
 @dataclass(frozen=True)
+class ServingRows:
+    """Rows as they come in production; they have no labels.
+
+    Attributes:
+        columns: Feature -> values, in the type that production has them in. Absent features and images have no entry.
+        absent: Features that production does not have.
+        row_ids: Row ids; None where there is no such column.
+    """
+
+    columns: Mapping[str, Column]
+    absent: tuple[str, ...] = ()
+    row_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
 class CheckedData:
     """What checks may look at: a sample of the training rows, streams over all of them, and both profiles.
 
@@ -95,6 +110,7 @@ class CheckedData:
         fingerprints: Row hashes; None where they are not to be had.
         train_labels: (train rows,) or (train rows, labels), of ``fingerprints.train_ids``; None where they are not to
             be had.
+        serving: A sample of rows as they come in production; None where none was given.
         seed: Seed of everything random.
     """
 
@@ -110,6 +126,7 @@ class CheckedData:
     test_profile: SplitProfile | None = None
     fingerprints: Fingerprints | None = None
     train_labels: NDArray[np.float64] | NDArray[np.int64] | None = None
+    serving: ServingRows | None = None
     seed: int = 0
 
     @property

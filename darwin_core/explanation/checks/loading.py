@@ -16,7 +16,7 @@ from darwin_core.data.columns import ROW_ID
 from darwin_core.data.labels import class_indices, label_flags, label_numbers
 from darwin_core.data.parquet import iter_parquet, open_parquet
 from darwin_core.data.sketches import has_pictures
-from darwin_core.explanation.checks.base import CheckedData, Fingerprints, Sketches
+from darwin_core.explanation.checks.base import CheckedData, Fingerprints, ServingRows, Sketches
 from darwin_core.explanation.checks.columns import Column
 from darwin_core.progress import Reporter, Tracker
 
@@ -47,7 +47,13 @@ class CheckSources:
 
 
 def load_checked_data(
-    snapshot: Snapshot, sources: CheckSources, reporter: Reporter, *, seed: int, max_cells: int = MAX_CELLS
+    snapshot: Snapshot,
+    sources: CheckSources,
+    reporter: Reporter,
+    *,
+    seed: int,
+    serving: ServingRows | None = None,
+    max_cells: int = MAX_CELLS,
 ) -> CheckedData:
     """Sample the training rows and read the hashes.
 
@@ -56,6 +62,7 @@ def load_checked_data(
         sources: The files.
         reporter: Where progress goes.
         seed: Seed of the sample and of the checks.
+        serving: Rows as they come in production.
         max_cells: Largest number of sampled values.
 
     Raises:
@@ -88,6 +95,7 @@ def load_checked_data(
         test_profile=sources.test_profile,
         fingerprints=fingerprints,
         train_labels=_labels_of(fingerprints.train_ids, sources.parts, snapshot),
+        serving=serving,
         seed=seed,
     )
 

@@ -30,6 +30,8 @@ def near_in(queries: Keys, rows: Keys) -> Bools:
 def near_of_another_label(rows: Keys, labels: Ints) -> Bools:
     """(rows,) whether some row of another label agrees in all but one group of columns."""
     near = np.zeros(len(rows), bool)
+    if not near.size:
+        return near
     for group in range(rows.shape[1]):
         cells = np.unique(rows[:, group], return_inverse=True)[1]
         lowest = np.full(cells.max() + 1, np.iinfo(np.int64).max)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +189,30 @@ def test_planted_flaws_are_found(explained) -> None:
     )
 
 
+def test_serving_rows_are_compared_with_the_training_rows(table: Case, tmp_path: Path) -> None:
+    stored = pq.read_table(io.BytesIO(table.read(table.snapshot.train.data)))
+    rows = stored.slice(0, 400).drop_columns(["is_fraud", "__row_id__"])
+    cents = pa.array(rows["amount"].to_numpy(zero_copy_only=False) * 100, from_pandas=True)
+    capitals = pa.array([value.capitalize() for value in rows["browser"].to_pylist()])
+    rows = rows.set_column(rows.column_names.index("amount"), "amount", cents)
+    rows = rows.set_column(rows.column_names.index("browser"), "browser", capitals)
+    pq.write_table(rows, tmp_path / "serving.parquet")
+    result, found = table.explain("served", serving=str(tmp_path / "serving.parquet"))
+    skews = {finding.columns: finding for finding in found.findings if finding.kind is FindingKind.TRAIN_SERVE_SKEW}
+    assert set(skews) == {("amount",), ("browser",)}
+    amount, browser = skews["amount",], skews["browser",]
+    assert amount.title == "amount is 100 times as large in serving"
+    assert "of 400 rows with the same id" in amount.description
+    assert "'chrome' is 'Chrome'" in browser.description
+    assert {amount.severity, browser.severity} == {Severity.HIGH}
+    changes = [
+        re.search(r"By this column alone (\S+) % of the candidate's decisions", each.description)
+        for each in skews.values()
+    ]
+    assert all(each is not None and float(each[1]) > 2 for each in changes)
+    assert "amount is 100 times as large in serving" in table.read(result.report).decode()
+
+
 def test_documents_and_report_are_stored(table: Case, explained) -> None:
     result, found = explained
     findings = Findings.from_json(table.read(result.findings))
@@ -236,13 +261,14 @@ def test_a_killed_step_does_not_attribute_again(table: Case, explained, monkeypa
     assert resumed.row_attributions is not None
 
 
-def add_brighter_copies(train: Path, test: Path) -> None:
-    """The first training pictures, a little brighter, behind the test pictures."""
+def add_near_copies(train: Path, test: Path) -> None:
+    """The first training pictures, with one pixel changed, behind the test pictures."""
     copies, rows = pq.read_table(train).slice(0, COPIED), pq.read_table(test)
     blobs = []
     for blob in copies["image"].to_pylist():
-        buffer = io.BytesIO()
-        Image.open(io.BytesIO(blob)).point(lambda value: value + 20).save(buffer, "PNG")
+        picture, buffer = Image.open(io.BytesIO(blob)), io.BytesIO()
+        picture.putpixel((5, 5), (60, 0, 60))
+        picture.save(buffer, "PNG")
         blobs.append(buffer.getvalue())
     pq.write_table(pa.concat_tables([rows, copies.set_column(0, "image", pa.array(blobs, pa.binary()))]), test)
 
@@ -250,7 +276,7 @@ def add_brighter_copies(train: Path, test: Path) -> None:
 def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
     train = write_images(tmp_path / "train.parquet", rows=400)
     test = write_images(tmp_path / "test.parquet", rows=150, seed=1)
-    add_brighter_copies(train, test)
+    add_near_copies(train, test)
     reference = write_image_network(tmp_path / "reference.keras", train, epochs=2)
     line = Line.fetch(
         tmp_path, reference=str(reference), train=str(train), test=str(test), roles=DataRoles(label="label")
