@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from darwin_core.contracts import FeatureAttribution, Finding, FindingKind
 from darwin_core.explanation.checks.wording import listed, percent
 
-_ABOUT_INFLUENCE = frozenset({FindingKind.LEAKING_COLUMN, FindingKind.SHIFT})
+_ABOUT_INFLUENCE = frozenset({FindingKind.LEAKING_COLUMN, FindingKind.SHIFT, FindingKind.TRAIN_SERVE_SKEW})
 
 
 def with_network_use(findings: Sequence[Finding], features: Sequence[FeatureAttribution]) -> tuple[Finding, ...]:

@@ -18,7 +18,7 @@ from darwin_core.contracts import (
     SplitProfile,
 )
 from darwin_core.data import ROW_ID
-from darwin_core.explanation.checks import loading
+from darwin_core.explanation.checks import Fingerprints, Sketches, loading
 from darwin_core.explanation.checks.loading import CheckSources, load_checked_data
 from darwin_core.progress import Reporter
 
@@ -158,3 +158,34 @@ def test_very_many_hashes_are_sampled_alike_on_both_sides(
     assert {str(row) for row in range(20)} & kept == copies
     assert data.train_labels is not None
     assert len(data.train_labels) == len(prints.train)
+
+
+def test_sketches_stand_beside_their_rows(
+    snapshot: Snapshot, sources: CheckSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (sources.train_fingerprints, sources.test_fingerprints):
+        table = pq.read_table(path)
+        marks = np.arange(table.num_rows, dtype=np.uint64)
+        marks = np.stack([marks, marks * 2], axis=1)
+        pq.write_table(table.append_column("sketch", pa.array([mark.tobytes() for mark in marks], pa.binary())), path)
+
+    def loaded() -> tuple[Fingerprints, Sketches]:
+        prints = load_checked_data(snapshot, sources, Reporter(), seed=0).fingerprints
+        assert prints is not None
+        assert prints.sketches is not None
+        return prints, prints.sketches
+
+    prints, sketches = loaded()
+    assert not sketches.pictures
+    np.testing.assert_array_equal(sketches.train[:, 0], np.arange(10_000))
+    np.testing.assert_array_equal(sketches.test_rows, np.arange(1000))
+    monkeypatch.setattr(loading, "MAX_FINGERPRINTS", 5_500)
+    monkeypatch.setattr(loading, "MAX_SKETCHES", 2_750)
+    prints, sketches = loaded()
+    assert sketches.share == pytest.approx(0.25, rel=0.05)
+    assert len(sketches.train) == pytest.approx(2_500, rel=0.1)
+    for ids, rows, found in (
+        (prints.train_ids, sketches.train_rows, sketches.train),
+        (prints.test_ids, sketches.test_rows, sketches.test),
+    ):
+        np.testing.assert_array_equal([int(ids[row].split("-")[1]) for row in rows], found[:, 0])
