@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ _BINS = 20
 _HEAVY = 0.02
 _UNDONE = 0.1
 _CUT = 0.005
-_CATEGORIES = 50
+_FREQUENT = 20
 _NUDGE = 1e-9
 _FACTORS = (10.0, 100.0, 1000.0, 1e6, 60.0, 3600.0, 24.0)
 _HOUR = 3600.0
@@ -181,16 +182,19 @@ def _binned(values: Floats, edges: Floats) -> Counts:
 
 
 def _category_counts(train: Column, serving: Column) -> tuple[Counts, Counts]:
-    """Rows per category: the frequent ones of training, all others, missing."""
+    """Rows per category: the frequent ones, all others, missing.
+
+    Categories are chosen by both sides' rows together, and only where each side should hold many: those that training
+    happens to hold many of would seem to become rarer.
+    """
     ours, theirs = _counted(train), _counted(serving)
-    names = sorted(ours, key=lambda name: -ours[name])[:_CATEGORIES]
-    found = [
-        np.array(
-            [*(counts.get(name, 0) for name in names), sum(counts.values()) - sum(counts.get(n, 0) for n in names),
-             column.missing.sum()], np.int64
-        )
-        for counts, column in ((ours, train), (theirs, serving))
-    ]  # fmt: skip
+    together = Counter(ours) + Counter(theirs)
+    smaller = min(train.rows, serving.rows) / max(train.rows + serving.rows, 1)
+    names = [name for name, count in together.items() if count * smaller >= _FREQUENT]
+    found = []
+    for counts, column in ((ours, train), (theirs, serving)):
+        named = [counts.get(name, 0) for name in names]
+        found.append(np.array([*named, sum(counts.values()) - sum(named), column.missing.sum()], np.int64))
     return found[0], found[1]
 
 

@@ -147,6 +147,20 @@ def test_equal_pipelines_raise_no_alarm(rows: int) -> None:
     assert alarms <= 3
 
 
+def test_names_that_training_happens_to_hold_often_raise_no_alarm() -> None:
+    alarms = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        weights = rng.pareto(1.2, 4000) + 0.05
+
+        def draw(rows: int, rng: np.random.Generator = rng, weights: np.ndarray = weights) -> dict[str, Any]:
+            names = rng.choice(4000, rows, p=weights / weights.sum())
+            return {"amount": rng.normal(size=rows), "device": [f"device {name}" for name in names]}
+
+        alarms += bool(served(draw(2000), draw(1500), seed=seed))
+    assert alarms <= 3
+
+
 def test_float_rounding_is_no_skew() -> None:
     rng = np.random.default_rng(0)
     train = table(rng)
