@@ -104,6 +104,12 @@ def _sketches(train: pa.Table, test: pa.Table) -> Sketches:
     return Sketches(False, np.arange(train.num_rows), found[0], np.arange(test.num_rows), found[1])
 
 
+def _look_sketches(pixels: np.ndarray) -> np.ndarray:
+    """In pieces, so that a million pictures fit."""
+    pieces = [pixels[start : start + 20_000] for start in range(0, len(pixels), 20_000)]
+    return np.concatenate([as_numbers(sketch_pictures([picture_look(piece)]), np.int8) for piece in pieces])
+
+
 def as_numbers(sketches: pa.Array, dtype: Any) -> np.ndarray:
     """(rows, numbers) of a column of sketches."""
     return np.frombuffer(b"".join(sketches.to_pylist()), np.uint8).reshape(len(sketches), -1).view(dtype)
@@ -114,7 +120,7 @@ def checked_pictures(
 ) -> CheckedData:
     """What the checks see of pictures: (rows, height, width, channels) each."""
     hashes = np.unique(np.concatenate([hash_arrays(train), hash_arrays(test)]), return_inverse=True)[1]
-    looks = [as_numbers(sketch_pictures([picture_look(pixels)]), np.int8) for pixels in (train, test)]
+    looks = [_look_sketches(pixels) for pixels in (train, test)]
     ids = [f"train-{row}" for row in range(len(train))]
     ours, theirs = np.split(hashes.astype(np.int64), [len(train)])
     return CheckedData(
