@@ -182,6 +182,10 @@ class DataCheck(ABC):
     of_rows: ClassVar[FindingKind | None] = None
     """Kind of its findings where they consist of training rows, which can be left out."""
 
+    def applies(self, data: CheckedData) -> bool:
+        """Whether there is anything to look at; a check without is not reported as run."""
+        return True
+
     @abstractmethod
     def run(self, data: CheckedData) -> list[Finding]:
         """All findings, the worst first. Must not change ``data``."""
@@ -232,7 +236,7 @@ def run_checks(
     Returns:
         All findings, the most severe first, and the names of the checks that ran.
     """
-    chosen = registered_checks() if checks is None else tuple(checks)
+    chosen = [check for check in (registered_checks() if checks is None else checks) if check.applies(data)]
     findings: list[Finding] = []
     with reporter.track("Checking the data", total=len(chosen)) as tracker:
         for check in chosen:

@@ -50,6 +50,10 @@ class TrainServeSkew(DataCheck):
     notable, grave = 0.1, 0.25
     frequent, rare = 0.05, 0.005
 
+    def applies(self, data: CheckedData) -> bool:
+        """Whether serving rows were given."""
+        return data.serving is not None
+
     def run(self, data: CheckedData) -> list[Finding]:
         """One finding per column, and one for all columns that production lacks."""
         serving = data.serving

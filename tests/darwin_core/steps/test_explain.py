@@ -33,6 +33,7 @@ from darwin_core.contracts import (
 )
 from darwin_core.dependency import narrow
 from darwin_core.errors import RequestError
+from darwin_core.explanation.checks.skew import TrainServeSkew
 from darwin_core.networks import load_network, save_network
 from darwin_core.progress import Reporter
 from darwin_core.steps.runner import run_step
@@ -198,6 +199,7 @@ def test_serving_rows_are_compared_with_the_training_rows(table: Case, tmp_path:
     rows = rows.set_column(rows.column_names.index("browser"), "browser", capitals)
     pq.write_table(rows, tmp_path / "serving.parquet")
     result, found = table.explain("served", serving=str(tmp_path / "serving.parquet"))
+    assert TrainServeSkew.name in found.checks_run
     skews = {finding.columns: finding for finding in found.findings if finding.kind is FindingKind.TRAIN_SERVE_SKEW}
     assert set(skews) == {("amount",), ("browser",)}
     amount, browser = skews["amount",], skews["browser",]
@@ -219,6 +221,7 @@ def test_documents_and_report_are_stored(table: Case, explained) -> None:
     assert findings.findings == found.findings
     assert findings.checks_run == found.checks_run
     assert len(found.checks_run) >= 7
+    assert TrainServeSkew.name not in found.checks_run, "no serving rows were given"
     stored = table.line.store.read(f"{table.line.uri}/runs/first/explain/report.json").data
     report = CompactionReport.from_json(stored)
     assert report.explanation == found

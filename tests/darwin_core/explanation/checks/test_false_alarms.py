@@ -9,6 +9,7 @@ import pytest
 from support.checked_data import checked_data
 
 from darwin_core.explanation.checks import registered_checks, run_checks
+from darwin_core.explanation.checks.skew import TrainServeSkew
 from darwin_core.explanation.checks.statistics import stability
 from darwin_core.progress import Reporter
 
@@ -38,7 +39,7 @@ def test_clean_data_hardly_ever_raises_an_alarm(rows: int, classes: tuple[str, .
             labels = (rng.random(rows) < 0.1).astype(np.int64)
         data = checked_data(clean_table(rng, rows), labels, clean_table(rng, rows // 3), classes=classes, seed=seed)
         findings, checks = run_checks(data, Reporter())
-        assert len(checks) == len(registered_checks())
+        assert set(checks) == {check.name for check in registered_checks()} - {TrainServeSkew.name}
         alarms.update(finding.title for finding in findings)
     # Four data sets, seven checks, each wrong in at most one of a hundred: 0.3 alarms are to be expected.
     assert alarms.total() <= 1, alarms
