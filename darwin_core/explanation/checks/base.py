@@ -182,7 +182,7 @@ class DataCheck(ABC):
     of_rows: ClassVar[FindingKind | None] = None
     """Kind of its findings where they consist of training rows, which can be left out."""
 
-    def applies(self, data: CheckedData) -> bool:
+    def applies(self, data: CheckedData) -> bool:  # noqa: ARG002 - the usual check looks at whatever there is
         """Whether there is anything to look at; a check without is not reported as run."""
         return True
 
