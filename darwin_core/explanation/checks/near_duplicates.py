@@ -151,10 +151,11 @@ def _near_pictures(data: CheckedData, places: Ints) -> _Found | None:
     )
     if near is None:
         return None
+    nearest_first = np.argsort(near.ratios, kind="stable")
     return _Found(
-        sketches.test_rows[asked],
+        sketches.test_rows[asked][nearest_first],
         asked.size < places.size,
-        near.near,
+        near.near[nearest_first],
         share_interval(int(near.near.sum()), asked.size),
         near.excess,
         f"have a training picture less than {percent(near.threshold)} as far away as their neighbourhood usually is "
@@ -172,10 +173,11 @@ def _pictures_across(data: CheckedData, prints: Fingerprints, labels: Ints) -> _
     near = find_near(Asked(looks[asked], asked), looks, labels, rng)
     if near is None:
         return None
+    nearest_first = np.argsort(near.ratios, kind="stable")
     return _Found(
-        sketches.train_rows[asked],
+        sketches.train_rows[asked][nearest_first],
         asked.size < places.size,
-        near.near,
+        near.near[nearest_first],
         share_interval(int(near.near.sum()), asked.size),
         near.excess,
         f"have a picture with another label less than {percent(near.threshold)} as far away as their neighbourhood "

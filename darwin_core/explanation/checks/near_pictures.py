@@ -32,16 +32,21 @@ class NearPictures:
     """Pictures that lie nearer to another than the data explain.
 
     Attributes:
-        near: (queries,) which queries do.
-        threshold: Nearest distance over the usual one (that of the 64th nearest) below which a query counts.
+        ratios: (queries,) distance of the nearest row over the usual one, that of the 64th nearest.
+        threshold: Ratio below which a query counts.
         share: Share of such queries.
         usual: Largest share that the data's own spread makes plausible.
     """
 
-    near: Bools
+    ratios: Floats
     threshold: float
     share: Interval
     usual: float
+
+    @property
+    def near(self) -> Bools:
+        """(queries,) which queries count."""
+        return np.asarray(self.ratios < self.threshold)
 
     @property
     def excess(self) -> float:
@@ -91,10 +96,10 @@ def find_near(asked: Asked, rows: Looks, labels: Ints | None, rng: np.random.Gen
     alpha = FALSE_ALARM_RATE / len(_THRESHOLDS)
     found = []
     for threshold in _THRESHOLDS:
-        near = everything < threshold
         hits = round(sum(float((ratios < threshold).sum()) for ratios in thinned) / _THINNINGS)
-        usual = share_interval(hits, near.size, alpha).high
-        found.append(NearPictures(near, threshold, share_interval(int(near.sum()), near.size, alpha), usual))
+        usual = share_interval(hits, everything.size, alpha).high
+        share = share_interval(int((everything < threshold).sum()), everything.size, alpha)
+        found.append(NearPictures(everything, threshold, share, usual))
     best = max(found, key=lambda each: each.excess)
     return best if best.excess > 0 else None
 
