@@ -297,6 +297,7 @@ def bad_inputs(folder: Path, table: dict[str, Path]) -> dict[str, tuple[dict[str
         "empty file": ({"--train": empty}, "row"),
         "truncated Parquet": ({"--train": truncated}, "truncated.parquet"),
         "no such file": ({"--test": folder / "nowhere.parquet"}, "nowhere.parquet"),
+        "no serving rows": ({"--serving": folder / "nobody.parquet"}, "nobody.parquet"),
         "input names that do not match": ({"--train": renamed, "--test": renamed}, "amount"),
         "unknown metric": ({"--require": "weights<=3"}, "weights"),
         "not a network": ({"--reference": table["train"]}, "train.parquet"),
@@ -305,7 +306,7 @@ def bad_inputs(folder: Path, table: dict[str, Path]) -> dict[str, tuple[dict[str
 
 BAD = (
     "missing column", "unknown label column", "unknown label value", "empty file", "truncated Parquet", "no such file",
-    "input names that do not match", "unknown metric", "not a network",
+    "no serving rows", "input names that do not match", "unknown metric", "not a network",
 )  # fmt: skip
 
 
