@@ -160,5 +160,5 @@ def _cost(
         both = usable & np.isfinite(before)
         change = float(np.abs(after - before)[both].mean()) if both.any() else float("nan")
         return f"the candidate's predictions change by {change:.4g} on average"
-    changed = ~usable | (rule.decided(before) != rule.decided(after))
-    return f"{percent(float(changed.mean()))} of the candidate's decisions change"
+    differs = (rule.decided(before) != rule.decided(after)).reshape(len(after), -1).any(axis=1)
+    return f"{percent(float((~usable | differs).mean()))} of the candidate's decisions change"
