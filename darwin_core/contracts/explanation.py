@@ -120,15 +120,18 @@ class Amplification(Contract):
 
 
 class FindingExample(Contract):
-    """One sample as it is and with the factor changed, and what the reference says to both."""
+    """One sample as it is and what is said of it: by the candidate for wrong labels, else by the reference.
+
+    For shortcuts also with the factor changed, and what the reference says then.
+    """
 
     row_id: str
     label: str
-    change: str = Field(description="'neutralised' or 'planted', with the values for tables")
+    change: str = Field(default="", description="'neutralised' or 'planted', with the values for tables")
     before: str | None = Field(default=None, description="PNG as data URI")
     after: str | None = None
     predicted_before: str
-    predicted_after: str
+    predicted_after: str | None = None
 
 
 class Finding(Contract):

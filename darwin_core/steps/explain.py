@@ -40,6 +40,8 @@ from darwin_core.explanation.finder.subject import look_for_shortcuts
 from darwin_core.explanation.fixes import Means, with_fixes
 from darwin_core.explanation.fixes.drop_column import droppable_columns
 from darwin_core.explanation.images import explain_pictures
+from darwin_core.explanation.label_errors import NAME as WRONG_LABELS
+from darwin_core.explanation.label_errors import look_for_label_errors
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import Subject, score_rows
 from darwin_core.explanation.tables import explain_table, write_attributions
@@ -54,13 +56,13 @@ from darwin_core.storage import open_store
 _BEHAVIOUR = "behaviour.json"
 _ATTRIBUTIONS = "row_attributions.parquet"
 _MAP = (
-    "The networks decide at every position of a picture: decisions are not attributed, shortcuts and weakened groups "
-    "are not looked for, and the data checks look at the pictures and not at their masks."
+    "The networks decide at every position of a picture: decisions are not attributed, shortcuts, weakened groups and "
+    "wrong labels are not looked for, and the data checks look at the pictures and not at their masks."
 )
 _SEVERAL_LABELS = (
     "A row can have several labels: attributions speak of the one that the candidate finds likeliest, and a row is "
-    "decided rightly where every label is. Single changes that would flip a decision, and shortcuts, are looked for "
-    "only where a row has one label; data checks look at each label on its own."
+    "decided rightly where every label is. Single changes that would flip a decision, shortcuts and wrong labels are "
+    "looked for only where a row has one label; data checks look at each label on its own."
 )
 
 
@@ -83,7 +85,7 @@ def run(request: ExplainRequest, context: StepContext) -> dict[str, Any]:
     if not several_labels and not is_map:  # fixes train the reference on by one class per row
         findings = with_fixes(findings, _means(context, snapshot, findings))
     if not is_map:
-        checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED)
+        checks = (*checks, WEAKENED) if several_labels else (*checks, SHORTCUTS, WEAKENED, WRONG_LABELS)
     explanation = behaviour.model_copy(
         update={
             "findings": findings,
@@ -147,7 +149,11 @@ def _behaviour(
             checks=explanation_checks(verdict.gate, table.falls, table.rank_overlap),
             row_examples=table.examples,
         )
-    flaws = (*look_for_shortcuts(subject, context.reporter), *look_for_weakened(subject, scored, context.reporter))
+    flaws = (
+        *look_for_shortcuts(subject, context.reporter),
+        *look_for_weakened(subject, scored, context.reporter),
+        *look_for_label_errors(subject, scored, context.reporter),
+    )
     write_affected(flaws, context.workdir)
     found = found.model_copy(update={"findings": tuple(flaw.finding for flaw in flaws)})
     partial = done.with_suffix(".part")

@@ -80,7 +80,7 @@ class ImageCard:
 
 @dataclass(frozen=True)
 class ExampleCard:
-    """One sample as it is and with the factor changed; ``before`` and ``after`` are pictures, None for tables."""
+    """One sample as it is and, for shortcuts, with the factor changed; ``before`` and ``after`` are pictures."""
 
     row_id: str
     label: str
@@ -88,7 +88,7 @@ class ExampleCard:
     before: str | None
     after: str | None
     predicted_before: str
-    predicted_after: str
+    predicted_after: str | None
 
 
 @dataclass(frozen=True)

@@ -276,6 +276,50 @@ def add_near_copies(train: Path, test: Path) -> None:
     pq.write_table(pa.concat_tables([rows, copies.set_column(0, "image", pa.array(blobs, pa.binary()))]), test)
 
 
+def with_wrong_labels(path: Path, share: float, seed: int) -> set[str]:
+    """Give pictures the label of another class; returns the names of their rows."""
+    table, rng = pq.read_table(path), np.random.default_rng(seed)
+    labels = table["label"].to_numpy()
+    wrong = rng.random(len(labels)) < share
+    given = np.where(wrong, (labels + rng.integers(1, 3, len(labels))) % 3, labels)
+    names = [f"{path.stem}-{row}" for row in range(len(labels))]
+    table = table.set_column(table.column_names.index("label"), "label", pa.array(given))
+    pq.write_table(table.append_column("id", pa.array(names)), path)
+    return {name for name, is_wrong in zip(names, wrong, strict=True) if is_wrong}
+
+
+def test_wrong_labels_of_pictures_are_listed(tmp_path: Path) -> None:
+    sizes = {"train": 900, "validation": 500, "test": 150}
+    paths = {
+        name: write_images(tmp_path / f"{name}.parquet", rows=rows, seed=seed)
+        for seed, (name, rows) in enumerate(sizes.items())
+    }
+    wrong = {name: with_wrong_labels(path, 0.05, seed) for seed, (name, path) in enumerate(paths.items())}
+    reference = write_image_network(tmp_path / "reference.keras", paths["train"], epochs=3)
+    sources = {name: str(path) for name, path in paths.items()}
+    line = Line.fetch(tmp_path, reference=str(reference), roles=DataRoles(label="label", row_id="id"), **sources)
+    case = Case(line, line.put(reference, "candidate.keras"))
+    result, found = case.explain("wrong-labels")
+    assert "wrong labels" in found.checks_run
+    flaws = {item.title.split()[1]: item for item in found.findings if item.kind is FindingKind.LABEL_ERROR}
+    assert set(flaws) == {"training", "validation"}
+    for part, name in (("training", "train"), ("validation", "validation")):
+        flaw = flaws[part]
+        assert flaw.affected is not None
+        listed = pq.read_table(io.BytesIO(case.read(flaw.affected)))["row_id"].to_pylist()
+        assert flaw.affected_rows == len(listed)
+        assert tuple(listed[:100]) == flaw.affected_ids
+        assert len(wrong[name] & set(listed)) > 0.8 * len(listed)
+        assert len(wrong[name] & set(listed)) > 0.5 * len(wrong[name])
+        assert flaw.low is not None
+        assert flaw.low < 0.05
+        assert all(example.before and example.predicted_after is None for example in flaw.examples)
+        assert {example.row_id for example in flaw.examples} <= set(listed)
+    page = case.read(result.report).decode()
+    assert flaws["training"].title in page
+    assert flaws["training"].examples[0].before in page
+
+
 def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
     train = write_images(tmp_path / "train.parquet", rows=400)
     test = write_images(tmp_path / "test.parquet", rows=150, seed=1)
