@@ -117,7 +117,7 @@ def judged(args: argparse.Namespace, data: str, kind: str, seed: int) -> Outcome
         command = [args.peers_python, str(HERE / "peers_cleanlab.py"), str(path)]
         found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
         for name, flagged in found.items():
-            outcome.cleanlab[name] = [len(flagged), int(wrong[:rows][flagged].sum())]
+            outcome.cleanlab[name] = [len(flagged), int(wrong[:rows][np.array(flagged, np.int64)].sum())]
     return outcome
 
 
