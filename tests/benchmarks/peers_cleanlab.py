@@ -7,11 +7,10 @@ import sys
 
 import numpy as np
 from cleanlab.filter import find_label_issues
-from cleanlab.rank import get_label_quality_scores
 
 
 def main() -> None:
-    """Print, for each kind of scores of the training rows, the rows flagged and a quality of every label."""
+    """Print, for each kind of scores of the training rows, the rows flagged."""
     case = np.load(sys.argv[1])
     rows = int(case["train_rows"])
     labels = case["given"][:rows].astype(int)
@@ -20,8 +19,7 @@ def main() -> None:
         scores = case[name][:rows]
         both = np.stack([1 - scores, scores], axis=1) if scores.ndim == 1 else scores
         flagged = find_label_issues(labels, both, return_indices_ranked_by="self_confidence", n_jobs=1)
-        quality = get_label_quality_scores(labels, both)
-        found[name] = {"flagged": [int(row) for row in flagged], "quality": [float(value) for value in quality]}
+        found[name] = [int(row) for row in flagged]
     print(json.dumps(found))
 
 
