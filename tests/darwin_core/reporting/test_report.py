@@ -13,7 +13,16 @@ import pytest
 from pydantic import BaseModel
 from support import example_report as examples
 
-from darwin_core.contracts import BlockOperator, CompactionReport, Explanation, Pick, Requirement, Verdict
+from darwin_core.contracts import (
+    BlockOperator,
+    CompactionReport,
+    Explanation,
+    FindingExample,
+    FindingKind,
+    Pick,
+    Requirement,
+    Verdict,
+)
 from darwin_core.reporting import render_report
 
 REPORTS = {
@@ -219,6 +228,26 @@ def test_pictures_of_a_finding_cannot_reach_outside() -> None:
     bad = finding.examples[0].model_copy(update={"before": "https://elsewhere.example/a.png"})
     explanation = report.explanation.model_copy(update={"findings": (finding.model_copy(update={"examples": (bad,)}),)})
     assert "elsewhere.example" not in render_report(report.model_copy(update={"explanation": explanation}))
+
+
+def test_a_wrong_label_shows_the_picture_with_its_label_and_what_is_said_instead() -> None:
+    report = examples.shortcut_report()
+    (finding,) = report.explanation.findings
+    picture = finding.examples[0].before
+    shown = FindingExample(row_id="train-7", label="keep left", before=picture, predicted_before="stop (0.99)")
+    plain = FindingExample(row_id="train-8", label="yes", predicted_before="no (0.98)")
+    bad = shown.model_copy(update={"row_id": "train-9", "before": "https://elsewhere.example/a.png"})
+    wrong = finding.model_copy(
+        update={"kind": FindingKind.LABEL_ERROR, "amplification": None, "fix": None, "examples": (shown, plain, bad)}
+    )
+    explanation = report.explanation.model_copy(update={"findings": (wrong,)})
+    html = render_report(report.model_copy(update={"explanation": explanation}))
+    words = Page(html).words
+    assert html.count(f'src="{picture}"') == 1
+    assert "Row train-7, label keep left; predicted stop (0.99)" in words
+    assert "Row train-8, label yes; predicted no (0.98)" in words
+    assert "Check label error" in words
+    assert "elsewhere.example" not in html
 
 
 def test_names_the_checks_that_found_nothing() -> None:
