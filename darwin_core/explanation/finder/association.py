@@ -208,8 +208,9 @@ def _reweighted(best: Region, gain: float, measured: Floats, mine: Bools, aversi
         if len(seeds) < _FEWEST_ROWS:
             break
         centre, own = np.median(seeds, axis=0), seeds.var(axis=0)
-        scale = spread if measured.shape[1] <= _FLAT else 1.0
-        weights = scale / (own + _SOFTENING * spread + 1e-12)
+        softened = own + _SOFTENING * spread + 1e-12
+        # Columns are measured by rank and so alike; the axes of pictures are not.
+        weights = spread / softened if measured.shape[1] <= _FLAT else 1 / softened
         tried = [weights]
         if measured.shape[1] > _FLAT:
             likeness = own / (spread + 1e-12)
