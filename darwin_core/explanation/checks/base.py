@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +167,13 @@ class CheckedData:
     def rng(self, name: str) -> np.random.Generator:
         """A generator of random numbers that depends on the seed and the check's name only."""
         return np.random.default_rng([self.seed, *name.encode()])
+
+
+def label_codes(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """(rows,) equal numbers for rows with the same label, or with the same of several labels (rows, labels)."""
+    if labels.ndim == 1:
+        return np.asarray(labels, np.int64)
+    return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 class DataCheck(ABC):

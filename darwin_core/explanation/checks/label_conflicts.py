@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from darwin_core.contracts import Finding, FindingKind, Severity
-from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, DataCheck, register_check
+from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, DataCheck, label_codes, register_check
 from darwin_core.explanation.checks.coincidence import beyond_chance, chance_of_equal_rows
 from darwin_core.explanation.checks.columns import Bools, Ints
 from darwin_core.explanation.checks.statistics import share_interval
@@ -38,7 +35,7 @@ class LabelConflicts(DataCheck):
         group = np.unique(prints.train, return_inverse=True)[1]
         if (group.max() + 1) / rows < self.identifying:
             return []
-        conflicting, unavoidable, pairs = _conflicts(group.astype(np.int64), _codes(labels))
+        conflicting, unavoidable, pairs = _conflicts(group.astype(np.int64), label_codes(labels))
         expected = chance_of_equal_rows(data) * rows * (rows - 1) / 2
         if not beyond_chance(pairs, expected):
             return []
@@ -79,13 +76,6 @@ class LabelConflicts(DataCheck):
             suggestion="Look at these rows (they stand next to each other): correct the labels, or add the column "
             "that tells them apart.",
         )
-
-
-def _codes(labels: NDArray[Any]) -> Ints:
-    """Equal numbers for rows with the same label, or with the same of several labels."""
-    if labels.ndim == 1:
-        return np.asarray(labels, np.int64)
-    return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _conflicts(group: Ints, labels: Ints) -> tuple[Bools, int, int]:

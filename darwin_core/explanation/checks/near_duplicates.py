@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from darwin_core.contracts import Finding, FindingKind, Severity
 from darwin_core.data.sketches import COLUMN_GROUPS
-from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, DataCheck, Fingerprints, register_check
+from darwin_core.explanation.checks.base import (
+    MAX_AFFECTED_IDS,
+    CheckedData,
+    DataCheck,
+    Fingerprints,
+    label_codes,
+    register_check,
+)
 from darwin_core.explanation.checks.coincidence import beyond_chance
 from darwin_core.explanation.checks.near_pictures import Asked, find_near, query_count
 from darwin_core.explanation.checks.near_rows import natural_rate, near_in, near_of_another_label
@@ -114,7 +121,7 @@ class NearLabelConflicts(DataCheck):
             return []
         if not prints.sketches.train_rows.size:
             return []
-        classes = labels[prints.sketches.train_rows].astype(np.int64)
+        classes = label_codes(labels[prints.sketches.train_rows])
         across = _pictures_across if prints.sketches.pictures else _rows_across
         found = across(data, prints, classes)
         if found is None:
