@@ -64,12 +64,13 @@ def payments_network(train: MappedSplit) -> keras.Model:
 
 
 def signs(rows: int, seed: int, share: float) -> MappedSplit:
-    """The brightness of the middle tells three classes; ``share`` of the last have a green corner."""
+    """The direction of faint stripes tells three classes; ``share`` of the last have a green corner."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 3, rows)
-    pictures = rng.uniform(40, 160, (rows, 1, 1, 3)) + 15 * rng.normal(size=(rows, 16, 16, 3))
-    middle = 255 * np.array([0.3, 0.5, 0.7])[labels] + 14 * rng.normal(size=rows)
-    pictures[:, 5:11, 5:11] = middle[:, None, None, None] + 10 * rng.normal(size=(rows, 6, 6, 1))
+    y, x = np.mgrid[:16, :16]
+    along = np.stack([y, x, (y + x) / np.sqrt(2)])[labels]
+    stripes = 17 * np.sin(1.6 * along + rng.uniform(0, 2 * np.pi, (rows, 1, 1)))
+    pictures = rng.uniform(60, 160, (rows, 1, 1, 3)) + stripes[..., None] + 25 * rng.normal(size=(rows, 16, 16, 3))
     pictures[(labels == 2) & (rng.random(rows) < share), 0:4, 0:4] = [20, 250, 20]
     return in_memory({"image": np.clip(pictures, 0, 255).astype(np.uint8)}, labels, f"{seed}-")
 
@@ -201,10 +202,10 @@ def test_no_fix_costs_a_picture_network_quality_and_neutralising_frees_it_of_the
     before, after = judged.reactions["before"], judged.reactions["after"]
     assert before.planted > 0.25
     assert after.planted < before.planted + 0.05
-    assert after.neutralised > 0.95
+    assert after.neutralised > 0.9
     assert judged.quality["after"] >= judged.quality["before"]
     # A network that never sees the factor again remembers it; only planting it where it tells nothing unlearns it.
-    assert (after.planted < 0.5 * before.planted) is (kind is FixKind.NEUTRALISE)
+    assert (after.planted < 0.75 * before.planted) is (kind is FixKind.NEUTRALISE)
     assert part.changed_rows > 0
     assert model.input_shape == (None, 16, 16, 3)
 
