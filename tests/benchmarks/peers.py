@@ -33,6 +33,8 @@ HEAD = """# Peers and controls
 Made by `tests/benchmarks/peers.py` from runs of `tests/benchmarks/compact.py`. All are judged by the same
 functions on the same test rows. No peer is tuned: defaults, and the settings that stand in the script.
 """
+NOTES = HERE / "PEERS_NOTES.md"
+"""What a reader must know beside the figures; goes in as it is."""
 
 
 def row_of(runs: Path, case: str, seed: int) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def render(results: list[dict[str, Any]]) -> str:
     """The page."""
     tables = [row for row in results if "LightGBM" in row["peers"]]
     pictures = [row for row in results if row not in tables]
-    parts = [HEAD]
+    parts = [HEAD, NOTES.read_text()]
     if tables:
         parts.append(
             "## Tables\n\nRows per second: raw columns in, all test rows, one process, "
