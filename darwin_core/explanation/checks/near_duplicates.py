@@ -21,7 +21,7 @@ from darwin_core.explanation.checks.base import (
     register_check,
 )
 from darwin_core.explanation.checks.coincidence import beyond_chance
-from darwin_core.explanation.checks.near_pictures import Asked, find_near, query_count
+from darwin_core.explanation.checks.near_pictures import Asked, NearPictures, find_near, query_count
 from darwin_core.explanation.checks.near_rows import natural_rate, near_in, near_of_another_label
 from darwin_core.explanation.checks.statistics import Interval, share_interval
 from darwin_core.explanation.checks.wording import counted, percent
@@ -156,19 +156,8 @@ def _near_pictures(data: CheckedData, places: Ints) -> _Found | None:
     near = find_near(
         Asked(sketches.test[asked].astype(np.int8, copy=False)), sketches.train.astype(np.int8, copy=False), None, rng
     )
-    if near is None:
-        return None
-    nearest_first = np.argsort(near.ratios, kind="stable")
-    return _Found(
-        sketches.test_rows[asked][nearest_first],
-        asked.size < places.size,
-        near.near[nearest_first],
-        share_interval(int(near.near.sum()), asked.size),
-        near.excess,
-        f"have a training picture less than {percent(near.threshold)} as far away as their neighbourhood usually is "
-        "(coarse look, whatever brightness and contrast).",
-        f"Pictures of their own would be that near in at most {percent(near.usual)} of the cases.",
-    )
+    drawn = asked.size < places.size
+    return None if near is None else _told(near, sketches.test_rows[asked], drawn, "a training picture")
 
 
 def _pictures_across(data: CheckedData, prints: Fingerprints, labels: Ints) -> _Found | None:
@@ -178,17 +167,21 @@ def _pictures_across(data: CheckedData, prints: Fingerprints, labels: Ints) -> _
     asked = _drawn(places, sketches.train_rows.size, rng)
     looks = sketches.train.astype(np.int8, copy=False)
     near = find_near(Asked(looks[asked], asked), looks, labels, rng)
-    if near is None:
-        return None
+    drawn = asked.size < places.size
+    return None if near is None else _told(near, sketches.train_rows[asked], drawn, "a picture with another label")
+
+
+def _told(near: NearPictures, rows: Ints, drawn: bool, what: str) -> _Found:
+    """What was found among pictures, the nearest first."""
     nearest_first = np.argsort(near.ratios, kind="stable")
     return _Found(
-        sketches.train_rows[asked][nearest_first],
-        asked.size < places.size,
+        rows[nearest_first],
+        drawn,
         near.near[nearest_first],
-        share_interval(int(near.near.sum()), asked.size),
+        share_interval(int(near.near.sum()), rows.size),
         near.excess,
-        f"have a picture with another label less than {percent(near.threshold)} as far away as their neighbourhood "
-        "usually is.",
+        f"have {what} less than {percent(near.threshold)} as far away as their neighbourhood usually is (coarse look, "
+        "whatever brightness and contrast).",
         f"Pictures of their own would be that near in at most {percent(near.usual)} of the cases.",
     )
 

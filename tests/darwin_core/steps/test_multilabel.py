@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
 from support.evaluation import Line, search_record
+from support.runs import FinishedRun
 
 from darwin_core.contracts import (
     CompactionConfig,
     CompactionReport,
-    CompactionSummary,
     DataRoles,
     DataSource,
     Evaluation,
@@ -35,7 +35,6 @@ from darwin_core.contracts import (
 )
 from darwin_core.networks import load_network
 from darwin_core.progress import Reporter
-from darwin_core.steps.compaction import run_compaction
 from darwin_core.steps.runner import run_step
 
 LABELS = ("rain", "wind", "fog")
@@ -78,15 +77,14 @@ def reference(path: Path, values: np.ndarray, labels: np.ndarray) -> Path:
     return path
 
 
-class Finished:
+class Finished(FinishedRun):
     """A run that is over."""
 
     def __init__(self, folder: Path) -> None:
         values, labels = weather(folder / "train.parquet", 1_200, 0)
         self.test = weather(folder / "test.parquet", 900, 1)
-        self.line = folder / "line"
         config = CompactionConfig(
-            line=str(self.line),
+            line=str(folder / "line"),
             reference=str(reference(folder / "reference.keras", values, labels)),
             train=DataSource(uri=str(folder / "train.parquet")),
             test=DataSource(uri=str(folder / "test.parquet")),
@@ -96,10 +94,7 @@ class Finished:
             gate=GATE,
             exports=(ExportFormat.LITERT_FLOAT16,),
         )
-        self.summary: CompactionSummary = run_compaction(config, "r", reporter=Reporter(), work_root=folder / "work")
-
-    def read(self, name: str) -> bytes:
-        return (self.line / "runs" / "r" / name).read_bytes()
+        super().__init__(config, folder / "work")
 
 
 @pytest.fixture(scope="module")

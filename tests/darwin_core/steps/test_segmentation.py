@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import confusion_matrix, jaccard_score
+from support.runs import FinishedRun
 
 from darwin_core.contracts import (
     CompactionConfig,
     CompactionReport,
-    CompactionSummary,
     DataRoles,
     DataSource,
     Evaluation,
@@ -26,8 +26,6 @@ from darwin_core.contracts import (
     VerdictDocument,
 )
 from darwin_core.networks import load_network
-from darwin_core.progress import Reporter
-from darwin_core.steps.compaction import run_compaction
 
 SIDE, CLASSES = 12, 3
 GATE = GateConfig(bootstrap_rounds=200, accuracy_margin=0.1, mean_iou_margin=0.2, slice_margin=None)
@@ -73,15 +71,14 @@ def reference(path: Path, images: np.ndarray, masks: np.ndarray) -> Path:
     return path
 
 
-class Finished:
+class Finished(FinishedRun):
     """A run that is over."""
 
     def __init__(self, folder: Path) -> None:
         images, masks = scenes(folder / "train.npz", 400, 0)
         self.test = scenes(folder / "test.npz", 200, 1)
-        self.line = folder / "line"
         config = CompactionConfig(
-            line=str(self.line),
+            line=str(folder / "line"),
             reference=str(reference(folder / "reference.keras", images, masks)),
             train=DataSource(uri=str(folder / "train.npz")),
             test=DataSource(uri=str(folder / "test.npz")),
@@ -91,10 +88,7 @@ class Finished:
             gate=GATE,
             exports=(ExportFormat.LITERT_FLOAT16,),
         )
-        self.summary: CompactionSummary = run_compaction(config, "r", reporter=Reporter(), work_root=folder / "work")
-
-    def read(self, name: str) -> bytes:
-        return (self.line / "runs" / "r" / name).read_bytes()
+        super().__init__(config, folder / "work")
 
 
 @pytest.fixture(scope="module")
