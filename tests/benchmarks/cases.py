@@ -111,7 +111,7 @@ CASES = (
     _signs_case("gtsrb_inception", "inception", "separable"),
     # Short, because every peer of peers.py gets as many rows as the candidate.
     _signs_case("gtsrb_vgg_short", "vgg", "importance", seconds=240),
-    _signs_case("gtsrb_vgg_99", "vgg", "importance", parameters=100_000, macs=5e6, seconds=1200),
+    _signs_case("gtsrb_vgg_99", "vgg", "importance", parameters=100_000, macs=5e6, seconds=900),
     Case(
         "bank_marketing",
         _table("bank_marketing_additional_full.parquet"),
