@@ -31,6 +31,8 @@ class Case:
     positive_label: str | None = None
     train_reference: Callable[..., object] = train_table_reference
     """Trains the reference where ``prepare`` names none."""
+    reference_epochs: int = 0
+    """Epochs that a given reference was trained for."""
 
 
 def _signs(network: str) -> Callable[[Path, Path, Path], Prepared]:
@@ -96,13 +98,17 @@ _SMALL_BATCHES = partial(train_table_reference, recipe=Recipe(batch_size=64))
 """For tables of so few rows that the usual batches leave a reference unfinished."""
 
 
+_SIGNS_EPOCHS = {"vgg": 5, "resnet": 6, "inception": 7}
+
+
 def _signs_case(
     name: str, network: str, generator: str, *, parameters: int = 20_000, macs: float = 2.5e6, seconds: int = 600
 ) -> Case:
     """One offspring, straight to the ceilings: two shared cores have no time for a wider search over pictures."""
     ceilings = ("--require", f"parameters<={parameters}", "--require", f"macs<={macs:g}")
     effort = ("--generator", generator, "--generations", "1", "--offspring", "1", "--seconds", str(seconds))
-    return Case(name, _signs(network), ("--feature", "image", *ceilings, *effort, "--no-control"), label="label")
+    options = ("--feature", "image", *ceilings, *effort, "--no-control", "--export", "litert-int8")
+    return Case(name, _signs(network), options, label="label", reference_epochs=_SIGNS_EPOCHS[network])
 
 
 CASES = (

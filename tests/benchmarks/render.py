@@ -1,6 +1,6 @@
 """Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds; memory from `memory.py`.
 
-What a reader must know beside the figures is in `RESULTS_NOTES.md` and goes in as it is.
+RESULTS.json keeps the last run of each case and seed, so that a few cases can be measured anew. What a reader must know beside the figures is in `RESULTS_NOTES.md` and goes in as it is.
 
 python tests/benchmarks/render.py results.json [memory.json] > tests/benchmarks/RESULTS.md
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from cases import CASES
+
 HEAD = """# Measured results
 
 Made by `tests/benchmarks/compact.py` (real data, the command line as a user types it, each run in a process of its own) and
@@ -23,6 +25,7 @@ Differences are candidate minus reference in points; the bound is one-sided, 95 
 shared machine and say little by themselves.
 """
 NOTES = Path(__file__).with_name("RESULTS_NOTES.md")
+RESULTS = Path(__file__).with_name("RESULTS.json")
 
 
 def span(values: list[float], form: str) -> str:
@@ -58,9 +61,10 @@ def quality_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
         before = [row["summary"]["reference"]["metrics"][metric] for row in rows]
         after = [row["summary"]["candidate"]["metrics"][metric] for row in rows]
         change = [100 * (b - a) for a, b in zip(before, after, strict=True)]
-        lines.append(
-            f"| {name} | {metric} | {median(before):.4f} | {median(after):.4f} | {span(change, '{:+.2f}')} | {verdicts} |"
-        )
+        bounds = [100 * item["low"] for row in rows for item in row["estimates"] if item["metric"] == metric]
+        cells = [f"{median(before):.4f}", f"{median(after):.4f}", span(change, "{:+.2f}")]
+        cells += [f"{median(bounds):+.2f}" if bounds else "", verdicts]
+        lines.append(f"| {name} | {metric} | {' | '.join(cells)} |")
     return lines
 
 
@@ -80,10 +84,24 @@ def control_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last run of each case and seed, in the order of the benchmark's cases, without places on a machine."""
+    runs = {(row["case"], row["seed"]): row for row in (*old, *new)}
+    for row in runs.values():
+        row["summary"].pop("paths", None)
+        row["command"] = _short(row["command"])
+    names = ["demo", *(case.name for case in CASES)]
+    return sorted(runs.values(), key=lambda row: (names.index(row["case"]), row["seed"]))
+
+
 def main() -> None:
     """Print the page."""
+    rows = merged(
+        json.loads(RESULTS.read_text()) if RESULTS.exists() else [], json.loads(Path(sys.argv[1]).read_text())
+    )
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     by_case: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in json.loads(Path(sys.argv[1]).read_text()):
+    for row in rows:
         by_case[row["case"]].append(row)
     print(HEAD)
     print(NOTES.read_text())
@@ -91,13 +109,17 @@ def main() -> None:
     for name, rows in by_case.items():
         print(cost_line(name, rows))
     print(
-        "\n## Quality on the sealed test set\n\n| case | metric | reference | candidate | points | verdicts |\n|---|---|---|---|---|---|"
+        "\n## Quality on the sealed test set\n\n| case | metric | reference | candidate | points | bound | verdicts |\n|---|---|---|---|---|---|---|"
     )
     for name, rows in by_case.items():
         print("\n".join(quality_lines(name, rows)))
     print("\n## Controls (validation rows)\n\n| case | network | parameters | MACs | quality |\n|---|---|---|---|---|")
     for name, rows in by_case.items():
         print("\n".join([*control_lines(name, rows), *own_lines(name, rows)]))
+    exported = [line for name, rows in by_case.items() for line in export_lines(name, rows)]
+    if exported:
+        print("\n## Exports\n\n| case | format | kB | decides as the candidate | quality |\n|---|---|---|---|---|")
+        print("\n".join(exported))
     print(
         "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | synthesis over training | command of the first seed |\n|---|---|---|---|---|---|"
     )
@@ -105,8 +127,7 @@ def main() -> None:
         seeds = ", ".join(str(row["seed"]) for row in rows)
         commits = ", ".join(sorted({row["commit"] for row in rows}))
         seconds = span([sum(row["summary"]["seconds"].values()) for row in rows], "{:.0f}")
-        command = rows[0]["command"].replace(str(Path.home()), "~")
-        print(f"| {name} | {seeds} | {commits} | {seconds} | {training_share(rows)} | `{_short(command)}` |")
+        print(f"| {name} | {seeds} | {commits} | {seconds} | {training_share(rows)} | `{rows[0]['command']}` |")
     print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
     if len(sys.argv) > 2:
         print(memory_section(json.loads(Path(sys.argv[2]).read_text())))
@@ -121,15 +142,8 @@ def training_share(rows: list[dict[str, Any]]) -> str:
 
 
 def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
-    """The chosen candidate's figures on the same validation rows, from the search record."""
-    found = []
-    for row in rows:
-        path = Path(row["summary"]["paths"]["search_record"].removeprefix("file://"))
-        if path.exists():
-            record = json.loads(path.read_text())
-            found.append(next(c for c in record["candidates"] if c["candidate_id"] == record["chosen"]))
-    if not found:
-        return []
+    """The chosen candidate's figures on the same validation rows."""
+    found = [row["chosen"] for row in rows]
     quality = [
         f"{metric} {median(c['quality'][metric] for c in found):.4f}"
         for metric in ("accuracy", "pr_auc", "recall_at_budget")
@@ -137,6 +151,18 @@ def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
     ]
     parameters, macs = (median(c["cost"][field] for c in found) for field in ("parameters", "macs"))
     return [f"| {name} | chosen candidate | {parameters:,.0f} | {macs:,.0f} | {', '.join(quality)} |"]
+
+
+def export_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+    """Size of the candidate's exports and how often they decide as it does."""
+    lines = []
+    for exports in zip(*(row["summary"]["exports"] for row in rows), strict=True):
+        sizes = [item["file_bytes"] / 1000 for item in exports if item["file_bytes"]]
+        agreement = [item["decision_agreement"] for item in exports if item["decision_agreement"] is not None]
+        quality = [item["quality"] for item in exports if item["quality"] is not None]
+        cells = [span(sizes, "{:.1f}"), span(agreement, "{:.4f}"), span(quality, "{:.4f}")]
+        lines.append(f"| {name} | {exports[0]['format']} | {' | '.join(cells)} |")
+    return lines
 
 
 def memory_section(results: dict[str, Any]) -> str:
