@@ -3,6 +3,14 @@
 Every group has an *appetite*; widths are ``scale * appetite * channels``, at least one and at most all, and the largest
 scale that the target admits is found by bisection. Uniform narrowing is the case of equal appetites. Costs come from
 ``estimate_cost``, which is exact and builds nothing.
+
+Of a ceiling on parameters and one on MACs, one binds first. Early layers of a picture network cost MACs and late ones
+parameters, so appetites are tilted towards the layers that are cheap in what is scarce, by a power t of
+
+    (elasticity of the MACs in the group's width) / (elasticity of the parameters in it)
+
+and t is found by bisection: both ceilings are to be used up. What rounding leaves below ceilings is spent on single
+channels, where the group furthest behind its appetite comes first.
 """
 
 from __future__ import annotations
@@ -17,6 +25,10 @@ from darwin_core.synthesis.performance import relative_size
 from darwin_core.synthesis.requirements import ResourceLimits
 
 _BISECTIONS = 40
+_TILTS = 7
+_STEEPEST_TILT = 1.0
+_USED_UP = 0.97
+"""Share of a ceiling from which on it counts as used up."""
 _PROBE_SHARE = 0.7
 
 
@@ -94,6 +106,43 @@ class WidthAllocator:
         Returns:
             Group -> channels kept.
         """
+        if not target.limits.bounded:
+            return self._widest(appetite, target)
+        if not (math.isfinite(target.limits.parameters) and math.isfinite(target.limits.macs)):
+            return self._filled(appetite, target)
+        return self._balanced(appetite, target)
+
+    def elasticities(self) -> dict[str, float]:
+        """Group -> relative change of the network's size per relative change of the group's width, positive."""
+        return elasticities(self.channels, self.size)
+
+    def _balanced(self, appetite: Mapping[str, float], target: Target) -> dict[str, int]:
+        """Widths that use up the ceilings on parameters and on MACs, as nearly as tilted appetites can."""
+        scarcities, tried = self._scarcities(), []
+        low, tilt, high = -_STEEPEST_TILT, 0.0, _STEEPEST_TILT
+        for _ in range(_TILTS):
+            tilted = {name: appetite.get(name, 1.0) * ratio**tilt for name, ratio in scarcities.items()}
+            tried.append(self._filled(tilted, target))
+            parameters, macs = self._use(tried[-1], target.limits)
+            if min(parameters, macs) >= _USED_UP or max(parameters, macs) < _USED_UP:
+                break
+            low, high = (tilt, high) if parameters > macs else (low, tilt)
+            tilt = (low + high) / 2
+        return max(tried, key=lambda widths: min(self._use(widths, target.limits)))
+
+    def _use(self, widths: Mapping[str, int], limits: ResourceLimits) -> tuple[float, float]:
+        """Shares of the ceilings on parameters and MACs that a network of these widths takes."""
+        cost = self.cost(widths)
+        return cost.parameters / limits.parameters, cost.macs / limits.macs
+
+    def _scarcities(self) -> dict[str, float]:
+        """Group -> how much more its width costs in MACs than in parameters, both relative to the network's."""
+        macs = elasticities(self.channels, lambda widths: self.cost(widths).macs)
+        parameters = elasticities(self.channels, lambda widths: self.cost(widths).parameters)
+        return {name: macs[name] / parameters[name] for name in self.channels}
+
+    def _widest(self, appetite: Mapping[str, float], target: Target) -> dict[str, int]:
+        """The largest multiple of the appetites that the target admits."""
         low, high = 0.0, 1.0 / min([appetite.get(name, 1.0) for name in self.channels], default=1.0)
         if self._admitted(self._scaled(appetite, high), target):
             return self._scaled(appetite, high)
@@ -107,9 +156,15 @@ class WidthAllocator:
                 break
         return self._scaled(appetite, low)
 
-    def elasticities(self) -> dict[str, float]:
-        """Group -> relative change of the network's size per relative change of the group's width, positive."""
-        return elasticities(self.channels, self.size)
+    def _filled(self, appetite: Mapping[str, float], target: Target) -> dict[str, int]:
+        """The same, and what rounding has left below the target spent on at most one channel more per group."""
+        widths = self._widest(appetite, target)
+        behind = sorted(widths, key=lambda name: widths[name] / (appetite.get(name, 1.0) * self.channels[name]))
+        for name in behind:
+            wider = {**widths, name: min(widths[name] + 1, self.channels[name])}
+            if self._admitted(wider, target):
+                widths = wider
+        return widths
 
     def _scaled(self, appetite: Mapping[str, float], scale: float) -> dict[str, int]:
         return {

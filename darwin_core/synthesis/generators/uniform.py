@@ -12,7 +12,7 @@ from darwin_core.synthesis.generators.registry import register_generator
 
 @register_generator
 class UniformGenerator(Generator):
-    """Proposes the same share of channels everywhere."""
+    """Proposes the same share of channels everywhere, but for what ceilings on both parameters and MACs ask for."""
 
     name = "uniform"
 

@@ -64,6 +64,29 @@ def test_ceilings_bind_even_where_the_size_would_allow_more(allocator: WidthAllo
     assert cost.macs <= 200_000
 
 
+@pytest.mark.parametrize(("parameters", "macs"), [(3_000, 200_000), (8_000, 100_000), (600, 60_000)])
+def test_ceilings_on_parameters_and_macs_are_both_used_up(
+    allocator: WidthAllocator, parameters: int, macs: int
+) -> None:
+    cost = allocator.cost(allocator.allocate({}, Target(1.0, ResourceLimits(parameters=parameters, macs=macs))))
+    alone = [
+        allocator.cost(allocator.allocate({}, Target(1.0, ResourceLimits(**{name: bound}))))
+        for name, bound in (("parameters", parameters), ("macs", macs))
+    ]
+    uniform = min(alone, key=lambda item: item.parameters)
+    assert 0.8 * parameters < cost.parameters <= parameters
+    assert 0.8 * macs < cost.macs <= macs
+    assert uniform.macs < 0.8 * macs or uniform.parameters < 0.8 * parameters
+
+
+def test_a_ceiling_far_away_tilts_nothing(allocator: WidthAllocator) -> None:
+    near = allocator.allocate({}, Target(0.1))
+    cost = allocator.cost(near)
+    limits = ResourceLimits(parameters=100 * cost.parameters, macs=100 * cost.macs)
+    found = allocator.allocate({}, Target(0.1, limits))
+    assert all(0 <= width - near[name] <= 1 for name, width in found.items())
+
+
 def test_an_impossible_ceiling_gives_the_smallest_network_there_is(allocator: WidthAllocator) -> None:
     widths = allocator.allocate({}, Target(1.0, ResourceLimits(parameters=1)))
     assert set(widths.values()) == {1}
