@@ -115,9 +115,13 @@ CASES = (
     _signs_case("gtsrb_vgg", "vgg", "importance"),
     _signs_case("gtsrb_resnet", "resnet", "separable"),
     _signs_case("gtsrb_inception", "inception", "separable"),
+    # What 25 kB in int8 leave room for: each channel takes some twenty bytes beside its weights.
+    _signs_case("gtsrb_vgg_25kb", "vgg", "importance", parameters=12_000, seconds=300),
     # Short, because every peer of peers.py gets as many rows as the candidate.
     _signs_case("gtsrb_vgg_short", "vgg", "importance", seconds=240),
     _signs_case("gtsrb_vgg_99", "vgg", "importance", parameters=100_000, macs=5e6, seconds=900),
+    _signs_case("gtsrb_resnet_5m", "resnet", "separable", parameters=50_000, macs=5e6, seconds=900),
+    _signs_case("gtsrb_inception_5m", "inception", "separable", parameters=50_000, macs=5e6, seconds=900),
     Case(
         "bank_marketing",
         _table("bank_marketing_additional_full.parquet"),
