@@ -16,7 +16,8 @@ from darwin_core.errors import RequirementError
 class RequirementMetric(StrEnum):
     """What a requirement can bound.
 
-    Drops are ``reference - candidate`` as a share (0.005 is half a point); resources are the candidate's own.
+    Drops are ``reference - candidate`` as a share (0.005 is half a point); resources are the candidate's own; the
+    overlap of alerts is the Jaccard index of the rows that candidate and reference rank into the alert budget.
     """
 
     PARAMETERS = "parameters"
@@ -37,6 +38,7 @@ class RequirementMetric(StrEnum):
     PR_AUC = "pr_auc"
     ROC_AUC = "roc_auc"
     RECALL_AT_BUDGET = "recall_at_budget"
+    ALERT_OVERLAP = "alert_overlap"
     F1 = "f1"
     MEAN_IOU = "mean_iou"
 

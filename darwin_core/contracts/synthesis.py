@@ -69,6 +69,8 @@ class Genome(Contract):
 class QualityMetrics(Contract):
     """Quality on the validation rows. ``loss`` is the reference's own loss; the rest where the task has it.
 
+    ``alert_overlap`` compares with the reference: the Jaccard index of the rows that both rank into the alert budget.
+
     Several labels: the areas are means over the labels, a row is accurate where all of its labels are right, and
     ``f1`` is over all rows and labels together (micro-averaged). Segmentation: ``accuracy`` is the share of pixels, and
     ``mean_iou`` the mean over the classes of intersection over union, counted over all pixels.
@@ -79,6 +81,7 @@ class QualityMetrics(Contract):
     pr_auc: float | None = None
     roc_auc: float | None = None
     recall_at_budget: float | None = None
+    alert_overlap: float | None = None
     rmse: float | None = None
     f1: float | None = None
     mean_iou: float | None = None

@@ -16,6 +16,8 @@ from darwin_core.evaluation.drift import Drift
 from darwin_core.evaluation.proportions import Interval, cases_to_settle
 from darwin_core.evaluation.wording import TITLES, Format, compared, level, more_cases, percent, points
 
+ALERTED_ROWS = "alerted rows"
+
 _SLOPE_BAND = Interval(0.9, 1.1)
 _DRIFT_FACTOR = 2.0
 """The candidate's scores may drift as much as chance allows, or up to twice as much as the reference's own."""
@@ -88,9 +90,14 @@ class Margin:
 
 def settling(estimate: Estimate, interval: Interval, value: float, limit: float, confidence: float) -> str:
     """How many more cases would settle an open question, as a sentence."""
-    by_positives = estimate.positives is not None and estimate.metric in {"pr_auc", "roc_auc", "recall_at_budget", "f1"}
-    cases, noun = (estimate.positives or 0, "positive rows") if by_positives else (estimate.rows, "rows")
+    cases, noun = evidence(estimate)
     return more_cases(cases, cases_to_settle(cases, interval, value, limit, confidence=confidence), noun)
+
+
+def evidence(estimate: Estimate) -> tuple[int, str]:
+    """How many cases an estimate rests on, and what they are called."""
+    by_positives = estimate.positives is not None and estimate.metric in {"pr_auc", "roc_auc", "recall_at_budget", "f1"}
+    return (estimate.positives or 0, "positive rows") if by_positives else (estimate.rows, "rows")
 
 
 def alert_rate_check(estimate: Estimate, gate: GateConfig, threshold: float, *, where: str = "") -> Check | None:
@@ -143,7 +150,7 @@ def overlap_check(found: Overlap, gate: GateConfig, missed: int) -> Check | None
     )
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
         needed = cases_to_settle(found.either, found.interval, found.jaccard, limit, confidence=gate.confidence)
-        reason += " " + more_cases(found.either, needed, "alerted rows")
+        reason += " " + more_cases(found.either, needed, ALERTED_ROWS)
     return Check(
         check_id="Q5",
         title="Overlap of the alert queues",

@@ -100,6 +100,18 @@ class Ranking:
             )
 
 
+def alert_queue(scores: Floats, alert_budget: float) -> Floats:
+    """How much of every row is on the queue of the k highest scores, shape (n,): 1, 0, or between.
+
+    Rows tied at the queue's end share what is left of its capacity.
+    """
+    capacity = alert_capacity(len(scores), alert_budget)
+    border = np.partition(scores, -capacity)[-capacity]
+    above, tied = scores > border, scores == border
+    share: Floats = above + tied * ((capacity - above.sum()) / tied.sum())
+    return share
+
+
 def alert_capacity(rows: int, alert_budget: float) -> int:
     """Rows that a budget pays for: the budget is a ceiling, so rounded down, but at least one.
 

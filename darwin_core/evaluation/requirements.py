@@ -14,27 +14,29 @@ from darwin_core.contracts import (
     RequirementStatus,
     Verdict,
 )
-from darwin_core.evaluation.checks import judge, settling
+from darwin_core.evaluation.alerts import Overlap
+from darwin_core.evaluation.checks import ALERTED_ROWS, evidence, judge
 from darwin_core.evaluation.comparison import Comparison
-from darwin_core.evaluation.proportions import Interval
-from darwin_core.evaluation.wording import level
+from darwin_core.evaluation.proportions import Interval, cases_to_settle
+from darwin_core.evaluation.wording import level, more_cases
 
 PREFIX = "O2"
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """A measured value; ``interval`` where it was estimated from rows."""
+    """A measured value; ``interval`` and the number and name of its cases where it was estimated from them."""
 
     value: float
     interval: Interval | None = None
-    estimate: Estimate | None = None
+    cases: tuple[int, str] = (0, "rows")
 
 
 def requirement_checks(
     requirements: tuple[Requirement, ...],
     cost: NetworkCost,
     comparison: Comparison,
+    overlap: Overlap | None = None,
     *,
     confidence: float,
 ) -> tuple[tuple[RequirementStatus, ...], tuple[Check, ...]]:
@@ -43,10 +45,17 @@ def requirement_checks(
     Resources are measured exactly (latency: as measured here) and so pass or fail. Qualities are estimated, and pass
     only when their bounds do. ``RequirementStatus.met`` speaks of the point estimate.
 
+    Args:
+        requirements: What must hold.
+        cost: What the candidate costs.
+        comparison: Estimates of quality on the sealed rows.
+        overlap: Of both alert queues; None for a task without alerts.
+        confidence: One-sided level of the bounds.
+
     Returns:
         Status and check of each requirement, in their order.
     """
-    found = [(one, _measure(one.metric, cost, comparison)) for one in requirements]
+    found = [(one, _measure(one.metric, cost, comparison, overlap)) for one in requirements]
     statuses = tuple(
         RequirementStatus(
             requirement=one,
@@ -58,15 +67,19 @@ def requirement_checks(
     return statuses, tuple(_check(one, measured, confidence) for one, measured in found)
 
 
-def _measure(metric: RequirementMetric, cost: NetworkCost, comparison: Comparison) -> _Measured | None:
+def _measure(
+    metric: RequirementMetric, cost: NetworkCost, comparison: Comparison, overlap: Overlap | None
+) -> _Measured | None:
     if metric.is_resource:
         value = _resource(metric, cost)
         return None if value is None else _Measured(value)
+    if metric is RequirementMetric.ALERT_OVERLAP:
+        return None if overlap is None else _Measured(overlap.jaccard, overlap.interval, (overlap.either, ALERTED_ROWS))
     name = metric.value
     if name.endswith(("_drop", "_rise")):
         return _loss(comparison.estimates.get(name.rpartition("_")[0]))
     estimate = comparison.estimates.get(name)
-    return None if estimate is None else _Measured(estimate.candidate, comparison.candidate[name], estimate)
+    return None if estimate is None else _Measured(estimate.candidate, comparison.candidate[name], evidence(estimate))
 
 
 def _resource(metric: RequirementMetric, cost: NetworkCost) -> float | None:
@@ -84,15 +97,15 @@ def _loss(estimate: Estimate | None) -> _Measured | None:
         if not estimate.reference:
             return None
         low, high = estimate.low / estimate.reference, estimate.high / estimate.reference
-        return _Measured(estimate.difference / estimate.reference, Interval(low, high), estimate)
-    return _Measured(-estimate.difference, Interval(-estimate.high, -estimate.low), estimate)
+        return _Measured(estimate.difference / estimate.reference, Interval(low, high), evidence(estimate))
+    return _Measured(-estimate.difference, Interval(-estimate.high, -estimate.low), evidence(estimate))
 
 
 def _check(requirement: Requirement, measured: _Measured | None, confidence: float) -> Check:
     verdict, reason, interval = Verdict.FAIL, "", None
     if measured is None:
         reason = f"{requirement.metric} was not measured: the networks' task does not have it."
-    elif measured.interval is None or measured.estimate is None:
+    elif measured.interval is None:
         met = requirement.is_met(measured.value)
         verdict = Verdict.PASS if met else Verdict.FAIL
         reason = f"{requirement.metric} is {measured.value:,.6g}; {requirement.comparator} {requirement.bound:,.6g} "
@@ -105,7 +118,9 @@ def _check(requirement: Requirement, measured: _Measured | None, confidence: flo
             f"{interval.high:.4f}); {requirement.comparator} {requirement.bound:g} is required."
         )
         if verdict is Verdict.INSUFFICIENT_EVIDENCE:
-            reason += " " + settling(measured.estimate, interval, measured.value, requirement.bound, confidence)
+            cases, noun = measured.cases
+            needed = cases_to_settle(cases, interval, measured.value, requirement.bound, confidence=confidence)
+            reason += " " + more_cases(cases, needed, noun)
     return Check(
         check_id=f"{PREFIX}:{requirement}",
         title=f"Requirement {requirement}",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from darwin_core.evaluation.cases import Answers, Cases
 from darwin_core.evaluation.metrics import calibration_bins, f1_base
 from darwin_core.evaluation.pixels import PixelCounts, mean_iou
-from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capacity
+from darwin_core.evaluation.ranking import Floats, Ranking, Weights, alert_capacity, alert_queue
 
 Pair = tuple[Answers, Answers]
 """Answers of the reference (or another baseline) and of the candidate."""
@@ -164,19 +164,15 @@ class RegressionStatistic:
 def caught_share(cases: Cases, scores: Floats, alert_budget: float) -> Floats:
     """Which rows are alerted when every period alerts its k highest scores, shape (n,).
 
-    1 for alerted rows, 0 for the others; rows tied at a period's border share what is left of its capacity.
+    As :func:`darwin_core.evaluation.ranking.alert_queue` has it for each period.
     """
     periods = np.zeros(cases.rows, np.int64) if cases.periods is None else cases.periods
-    order = np.lexsort((-scores, periods))
+    order = np.argsort(periods, kind="stable")
     alerted = np.zeros(cases.rows)
     borders = np.flatnonzero(np.r_[True, np.diff(periods[order]) != 0, True])
     for start, end in itertools.pairwise(borders):
         inside = order[start:end]
-        capacity = alert_capacity(len(inside), alert_budget)
-        border_score = scores[inside[capacity - 1]]
-        above, tied = scores[inside] > border_score, scores[inside] == border_score
-        alerted[inside[above]] = 1.0
-        alerted[inside[tied]] = (capacity - above.sum()) / tied.sum()
+        alerted[inside] = alert_queue(scores[inside], alert_budget)
     return alerted
 
 

@@ -115,6 +115,7 @@ class _Evaluator:
             request.requirements,
             case.costs["candidate"],
             assessment.measurements.comparison,
+            None if assessment.measurements.alerts is None else assessment.measurements.alerts.overlap,
             confidence=request.gate.confidence,
         )
         checks = (

@@ -33,8 +33,10 @@ from darwin_core.contracts import (
     Requirement,
     RequirementMetric,
     RequirementStatus,
+    Task,
 )
-from darwin_core.evaluation.metrics import quality_metrics
+from darwin_core.evaluation.metrics import alert_overlap, quality_metrics
+from darwin_core.networks import to_scores
 from darwin_core.synthesis.performance import PerformanceFunction, Standing, primary_quality
 from darwin_core.synthesis.requirements import DROPS, RequirementsIndicator, metric_value
 from darwin_core.training import label_losses
@@ -101,6 +103,7 @@ class Judge:
     ) -> None:
         self._kind, self._rows, self._alert_budget = kind, rows, alert_budget
         self._label_loss = label_losses(kind, loss)
+        self._reference_scores = to_scores(kind, reference_outputs) if kind.task is Task.BINARY else None
         self._performance, self.reference_cost = performance, reference_cost
         self.reference_quality = self.quality(reference_outputs)
         self.indicator = RequirementsIndicator(requirements, self.reference_quality)
@@ -190,9 +193,13 @@ class Judge:
 
     def _metrics(self, outputs: Outputs, kept: npt.NDArray[np.bool_]) -> QualityMetrics:
         weights = None if self._rows.weights is None else self._rows.weights[kept]
-        return quality_metrics(
+        quality = quality_metrics(
             self._kind, self._rows.labels[kept], outputs[kept], alert_budget=self._alert_budget, weights=weights
         )
+        if self._reference_scores is None:
+            return quality
+        own, theirs = to_scores(self._kind, outputs[kept]), self._reference_scores[kept]
+        return quality.model_copy(update={"alert_overlap": alert_overlap(own, theirs, alert_budget=self._alert_budget)})
 
 
 def exaggerated(before: QualityMetrics, after: QualityMetrics) -> QualityMetrics:

@@ -284,6 +284,7 @@ MEASURED = Comparison(
     },
     {"pr_auc": Interval(0.57, 0.62), "rmse": Interval(100, 102)},
 )
+OVERLAP = Overlap(0.9, Interval(0.88, 0.92), 900, 1000)
 
 
 @pytest.mark.parametrize(
@@ -301,10 +302,13 @@ MEASURED = Comparison(
         ("pr_auc>=0.7", 0.596, False, FAIL),
         ("rmse_rise<=0.02", 0.01, True, PASS),
         ("accuracy_drop<=0.01", None, False, FAIL),
+        ("alert_overlap>=0.85", 0.9, True, PASS),
+        ("alert_overlap>=0.89", 0.9, True, OPEN),
+        ("alert_overlap>=0.95", 0.9, False, FAIL),
     ],
 )
 def test_requirements(text, value, met, expected):
-    (status,), (check,) = requirement_checks((Requirement.parse(text),), COST, MEASURED, confidence=0.95)
+    (status,), (check,) = requirement_checks((Requirement.parse(text),), COST, MEASURED, OVERLAP, confidence=0.95)
     assert status.met is met
     assert check.verdict is expected
     assert check.check_id == f"O2:{text}"

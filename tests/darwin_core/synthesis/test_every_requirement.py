@@ -24,6 +24,7 @@ EASY = (
     "pr_auc>=0.3",
     "roc_auc>0.6",
     "recall_at_budget>0.01",
+    "alert_overlap>=0.01",
 )
 LATENCIES = ("latency_p50_ms<=500", "latency_p95_ms<=1000", "latency_p99_ms<2000")
 
