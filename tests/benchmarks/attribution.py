@@ -1,11 +1,13 @@
 """Impact Score at a fixed area, Coverage, deletion and insertion, and cost: our attributions, shap's, and controls.
 
     python tests/benchmarks/attribution.py --data DIR --references DIR --output FILE.json [--cases N] [--quick]
+        [--peers-python PYTHON]
 
 Pictures: GTSRB's validation part, tracks at odd positions only; the methods were tuned on the other tracks. The test part
 is never read. Tables: two networks trained here on tables of text and numbers; their held-out rows are explained.
-Intervals are bootstrapped over tracks (frames of one sign are near copies) and over rows. shap and quantus are used where
-they are installed, and left out with a note where not. Parts that are in the file already are not run again.
+Intervals are bootstrapped over tracks (frames of one sign are near copies) and over rows. shap is used where it is
+installed, Quantus in the peers' environment (`peers.txt`) whose interpreter is given; both are left out with a note where
+they are not there. Parts that are in the file already are not run again.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ CURVE = (0.05, 0.2, 0.5)
 COLUMNS = (1, 2, 3)
 ROUNDS = 2000
 QUANTUS_CASES = 8
+QUANTUS_STEPS = 8
+"""Steps in which Quantus removes as much as a channel of a picture holds."""
 
 
 def intervals(values: np.ndarray, groups: np.ndarray, seed: int = 0) -> list[float]:
@@ -134,7 +138,8 @@ class Pictures:
 
     def __init__(self, args: argparse.Namespace, network: str) -> None:
         self.skip = args.skip
-        self.model = keras.models.load_model(args.references / f"gtsrb_{network}.keras", compile=False)
+        self.path = args.references / f"gtsrb_{network}.keras"
+        self.model = keras.models.load_model(self.path, compile=False)
         kind = OutputKind(task=Task.MULTICLASS, units=43, from_logits=True)
         self.scorer = NetworkScorer(self.model, kind, batch_size=256)
         self.odds = LogOdds(self.scorer)
@@ -208,7 +213,7 @@ def picture_part(args: argparse.Namespace, network: str) -> dict[str, Any]:
         "impact": summaries(impacts, case.tracks),
         "ahead": leads(impacts, case.tracks),
         "curves": curves,
-        "quantus": quantus_agreement(case.model, case.rows, case.targets, maps, case.judge),
+        "quantus": quantus_agreement(args.peers_python, case, maps),
     }
 
 
@@ -253,39 +258,37 @@ def coverage_part(args: argparse.Namespace, network: str) -> dict[str, Any]:
     return {"cases": len(tracks), "coverage": found}
 
 
-def quantus_agreement(model: keras.Model, rows: np.ndarray, targets: np.ndarray, maps: Any, judge: Judge) -> Any:
+def quantus_agreement(python: str | None, case: Pictures, maps: dict[str, np.ndarray]) -> dict[str, Any]:
     """Quantus' Pixel Flipping on the same maps: does it order the methods as our deletion curve does?"""
-    try:
-        import quantus
-
-        metric = quantus.PixelFlipping(
-            features_in_step=rows[0, ..., 0].size // 16,
-            perturb_baseline="mean",
-            return_auc_per_sample=True,
-            disable_warnings=True,
-            display_progressbar=False,
-        )
-        few = slice(0, QUANTUS_CASES)
-        theirs = {
-            name: metric(
-                model=model,
-                x_batch=rows[few],
-                y_batch=targets[few],
-                a_batch=found[few, ..., None],
-                channel_first=False,
-                softmax=True,
-            )
-            for name, found in maps.items()
-        }
-    except Exception as error:  # its dependencies move faster than it does
-        return {"failed": f"{type(error).__name__}: {error}"[:300]}
-    shares = [step / 16 for step in range(1, 17)]
-    ours = {n: judge.deletion(found, shares, REMOVERS["mean colour"])[few].mean(axis=1) for n, found in maps.items()}
+    if python is None:
+        return {"failed": "no interpreter of the peers' environment was given"}
+    rows, targets = case.rows[:QUANTUS_CASES], case.targets[:QUANTUS_CASES]
+    few = {f"map {name}": found[:QUANTUS_CASES] for name, found in maps.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "case.npz"
+        np.savez(path, rows=rows, targets=targets, steps=QUANTUS_STEPS, **few)
+        command = [python, str(Path(__file__).with_name("peers_quantus.py")), str(case.path), str(path)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:  # its dependencies move faster than it does
+        return {"failed": done.stderr.strip().splitlines()[-1][:300]}
+    found = json.loads(done.stdout)
+    own = case.probabilities(rows)[np.arange(len(rows)), targets]
+    np.testing.assert_allclose(found["probabilities"], own, atol=1e-3, err_msg="Quantus judges another network")
+    # One step is as much of all channels together, so three times as many for three channels.
+    steps = QUANTUS_STEPS * rows.shape[-1]
+    shares = [step / steps for step in range(1, steps + 1)]
+    judge = Judge(case.probabilities, rows)
+    ours = {
+        name: judge.deletion(maps[name][:QUANTUS_CASES], shares, REMOVERS["mean colour"]).mean(axis=1) for name in maps
+    }
+    theirs = {name: np.array(areas) / (steps - 1) for name, areas in found["areas"].items()}
     names = list(maps)
+    means = [[float(found[name].mean()) for name in names] for found in (theirs, ours)]
     return {
-        "cases": QUANTUS_CASES,
-        "theirs": {name: float(np.mean(theirs[name])) for name in names},
-        "ours": {name: float(ours[name].mean()) for name in names},
+        "cases": len(rows),
+        "theirs": dict(zip(names, means[0], strict=True)),
+        "ours": dict(zip(names, means[1], strict=True)),
+        "rank_correlation_of_methods": float(spearmanr(*means).statistic),
         "rank_correlation_of_cases": float(
             spearmanr(np.concatenate([theirs[n] for n in names]), np.concatenate([ours[n] for n in names])).statistic
         ),
@@ -396,6 +399,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--cases", type=int, default=256)
     parser.add_argument("--networks", nargs="*", default=["vgg"])
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument(
+        "--peers-python", help="interpreter of an environment with peers.txt; Quantus is left out without"
+    )
     parser.add_argument("--skip", nargs="*", default=[], help="methods for pictures that are left out")
     parser.add_argument("--quick", action="store_true", help="short training of the tables' networks")
     args = parser.parse_args()
@@ -413,7 +420,7 @@ def main() -> None:
     for network in args.networks:
         results.part(f"pictures {network}", lambda n=network: picture_part(args, n))
         results.part(f"coverage {network}", lambda n=network: coverage_part(args, n))
-    for name in TABLES:
+    for name in args.tables:
         results.part(f"table {name}", lambda n=name: table_part(args, n))
 
 

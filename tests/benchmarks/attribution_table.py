@@ -75,12 +75,17 @@ def pictures(part: dict[str, Any]) -> str:
 def quantus(found: dict[str, Any]) -> str:
     """Whether an outside judge agrees."""
     if "theirs" not in found:
-        return f"Quantus did not run: {found}"
-    rows = [[name, f"{found['theirs'][name]:.2f}", f"{found['ours'][name]:.3f}"] for name in found["theirs"]]
+        return f"Quantus did not run: {found['failed']}"
+    order = {side: sorted(found[side], key=found[side].get) for side in ("theirs", "ours")}
+    rows = [
+        [name, *(cell for side in order for cell in (f"{found[side][name]:.3f}", str(order[side].index(name) + 1)))]
+        for name in found["theirs"]
+    ]
     return (
-        f"Quantus' Pixel Flipping on the same maps, {found['cases']} cases (lower is better); rank correlation of the "
-        f"cases with our deletion curve {found['rank_correlation_of_cases']:.2f}:\n\n"
-        + table(["", "Quantus, area under the curve", "ours, mean probability"], rows)
+        f"Quantus' Pixel Flipping (mean colour) and our deletion curve on the same maps, {found['cases']} cases, mean "
+        f"probability of the decision (lower is better). Rank correlation of the methods "
+        f"{found['rank_correlation_of_methods']:.2f}, of methods and cases {found['rank_correlation_of_cases']:.2f}:\n\n"
+        + table(["", "Quantus", "place", "ours", "place"], rows)
     )
 
 
