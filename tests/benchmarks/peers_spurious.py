@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+
+os.environ.setdefault("TQDM_DISABLE", "1")
 
 import numpy as np
 from cleanlab import Datalab

@@ -148,7 +148,8 @@ def runs(results: Sequence[Row]) -> list[str]:
         found[row["command"], row["commit"]].add(row["seed"])
     lines = ["| command | commit | seeds |", "|---|---|---|"]
     for (command, commit), seeds in sorted(found.items()):
-        lines.append(f"| `{command}` | {commit} | {', '.join(map(str, sorted(seeds)))} |")
+        shown = command.replace("|", r"\|")
+        lines.append(f"| `{shown}` | {commit} | {', '.join(map(str, sorted(seeds)))} |")
     return lines
 
 

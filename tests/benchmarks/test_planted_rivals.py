@@ -122,3 +122,11 @@ def test_the_page_has_no_bar_without_clean_cases() -> None:
     page = render([row("patch", saliency=maps((1, 1, 0.5, 0.5), (1, 1, 0.5, 0.5)))])
 
     assert "| fashion | patch | 0.5 | 1 | 0 | 0 |  |  | 0 |  |  |  | 1 | 1 | 1 |  | 0.50 | 0.25 |" in page
+
+
+def test_commands_are_told_with_their_seeds() -> None:
+    saliency = maps((1, 1, 0.5, 0.5), (1, 1, 0.5, 0.5))
+
+    page = render([row("patch", saliency=saliency, seed=seed, command="planted.py --case a|b") for seed in (3, 2)])
+
+    assert r"| `planted.py --case a\|b` | abc | 2, 3 |" in page
