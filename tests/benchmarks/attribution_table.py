@@ -1,6 +1,6 @@
-"""Make ATTRIBUTION.md from the JSON of `attribution.py`.
+"""Make ATTRIBUTION.md from the JSON of `attribution.py`, of one run or of several.
 
-python tests/benchmarks/attribution_table.py results.json > tests/benchmarks/ATTRIBUTION.md
+python tests/benchmarks/attribution_table.py results.json [more.json] > tests/benchmarks/ATTRIBUTION.md
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from render import short_command
+
 HEAD = """# How far the attributions can be believed
 
-Measured by `tests/benchmarks/attribution.py` and written by `tests/benchmarks/attribution_table.py`; sources at commit {commit},
-Python {python}, command `attribution.py {command}`.
+Measured by `tests/benchmarks/attribution.py` and written by `tests/benchmarks/attribution_table.py`.
 
 **Impact Score** at a fixed area: the share of cases in which removing the strongest pixels (or columns), always as many,
 changes the decision or at least halves its confidence. Brackets: 95 % interval, bootstrap over tracks (pictures) or rows.
@@ -114,20 +115,28 @@ def rows_of(name: str, part: dict[str, Any]) -> str:
     )
 
 
-def main() -> None:
-    """Write the page to standard output."""
-    results = json.loads(Path(sys.argv[1]).read_text())
-    sections = [HEAD.format(**results)]
+def sections(results: dict[str, Any]) -> list[str]:
+    """What one run measured, and how it was run."""
+    made = []
     for name, part in results.items():
         if name.startswith("pictures"):
-            sections.append(pictures(part))
+            made.append(pictures(part))
         elif name.startswith("coverage"):
             rows = [[method, percent(values)] for method, values in part["coverage"].items()]
             what = f"Coverage in %: overlap (IoU) with a pasted patch that changed the decision, {part['cases']} cases"
-            sections.append(what + ":\n\n" + table(["", "Coverage"], rows))
+            made.append(what + ":\n\n" + table(["", "Coverage"], rows))
         elif name.startswith("table"):
-            sections.append(rows_of(name.removeprefix("table "), part))
-    print("\n".join(section + "\n" for section in sections).rstrip())
+            made.append(rows_of(name.removeprefix("table "), part))
+    command = f"attribution.py {short_command(results['command'])}"
+    return [*made, f"Sources at commit {results['commit']}, Python {results['python']}, command `{command}`."]
+
+
+def main() -> None:
+    """Write the page to standard output."""
+    made = [HEAD]
+    for path in sys.argv[1:]:
+        made += sections(json.loads(Path(path).read_text()))
+    print("\n".join(section + "\n" for section in made).rstrip())
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[st
     runs = {(row["case"], row["seed"]): row for row in (*old, *new)}
     for row in runs.values():
         row["summary"].pop("paths", None)
-        row["command"] = _short(row["command"])
+        row["command"] = short_command(row["command"])
     names = ["demo", *(case.name for case in CASES)]
     return sorted(runs.values(), key=lambda row: (names.index(row["case"]), row["seed"]))
 
@@ -184,7 +184,7 @@ def memory_section(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _short(command: str) -> str:
+def short_command(command: str) -> str:
     """Paths of the machine do not help a reader: only the last part of each is kept."""
     return " ".join(word.rsplit("/", 1)[-1] if word.startswith("/") else word for word in command.split())
 
