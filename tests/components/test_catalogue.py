@@ -33,8 +33,51 @@ def test_metadata_has_what_a_catalogue_asks_for(name: str) -> None:
     (kubeflow,) = document["dependencies"]["kubeflow"]
     assert kubeflow == {"name": "Pipelines", "version": ">=2.17.0"}
     assert document["tags"]
-    verified = datetime.fromisoformat(str(document["lastVerified"]))
-    assert verified.replace(tzinfo=UTC) <= datetime.now(UTC)
+    # The catalogue's check wants a time, which a text in quotation marks is not.
+    assert isinstance(document["lastVerified"], datetime)
+    assert document["lastVerified"] <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_metadata_is_laid_out_as_the_catalogue_checks_it(name: str) -> None:
+    lines = (FOLDER / name / "metadata.yaml").read_text().splitlines()
+    fields = [line.partition(":")[0] for line in lines if not line.startswith((" ", "-"))]
+    assert fields == ["name", "stability", "dependencies", "tags", "lastVerified"]
+    assert lines[0] == "---"
+    assert not [line for line in lines[1:] if line.startswith("-")], "lists stand further in than their key"
+
+
+def test_owners_stand_beside_every_entry(tmp_path: Path) -> None:
+    catalogue.main([str(tmp_path), "--approver", "ada", "--approver", "grace-h", "--reviewer", "123"])
+    for name in NAMES:
+        text = (tmp_path / name / "OWNERS").read_text()
+        assert yaml.safe_load(text) == {"approvers": ["ada", "grace-h"], "reviewers": ["123"]}
+        assert text.startswith("approvers:\n  - ada\n  - grace-h\nreviewers:\n  - ")
+
+
+def test_no_owners_are_made_up(tmp_path: Path) -> None:
+    catalogue.main([str(tmp_path)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
+    assert not list(tmp_path.rglob("OWNERS"))
+    catalogue.main([str(tmp_path), "--approver", "ada"])
+    assert (tmp_path / NAMES[0] / "OWNERS").read_text() == "approvers:\n  - ada\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--reviewer", "ada"], "at least one approver"),
+        (["--approver", "@ada"], "without an @, got '@ada'"),
+        (["--approver", "ada", "--reviewer", "Ada Lovelace"], "got 'Ada Lovelace'"),
+    ],
+)
+def test_owners_that_no_bot_knows_are_refused(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        catalogue.main([str(tmp_path), *options])
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", NAMES)
