@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -38,6 +41,31 @@ def test_the_image_names_no_registry_and_no_version_of_its_own() -> None:
     assert not re.search(r"\b[a-z0-9-]+\.(io|com|org|dev)/", text.replace("org.opencontainers.image", ""))
     assert "USER 1001:0" in text
     assert "--require-hashes" in text
+
+
+def test_libraries_without_symbols_are_smaller_and_load(tmp_path: Path) -> None:
+    found = importlib.util.find_spec("zstandard")
+    assert found is not None and found.origin is not None
+    package = tmp_path / "zstandard"
+    shutil.copytree(Path(found.origin).parent, package)
+    library = max(package.glob("*.so"), key=lambda path: path.stat().st_size)
+    text = package / "linker_script.so"
+    text.write_text("INPUT(libelsewhere.so)")
+    before, others = library.read_bytes(), {path: path.read_bytes() for path in package.glob("*.py")}
+    strip = [sys.executable, str(ROOT / "image" / "strip_symbols.py"), str(tmp_path)]
+    subprocess.run(strip, check=True)
+    after = library.read_bytes()
+    assert len(after) < len(before) / 2
+    assert (text.read_text(), {path: path.read_bytes() for path in others}) == ("INPUT(libelsewhere.so)", others)
+    script = (
+        "import zstandard as z; print(z.__file__, z.backend, z.decompress(z.compress(b'darwin' * 99))[:6].decode())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    assert told.split() == [str(package / "__init__.py"), "cext", "darwin"]
+    subprocess.run(strip, check=True)
+    assert library.read_bytes() == after, "there is nothing left to take out"
 
 
 @pytest.mark.container
