@@ -71,7 +71,9 @@ base() {
   podman image exists "$BASE_IMAGE" && return
   local work
   work=$(mktemp -d "$HOME_DIR/base.XXXXXX")
-  mmdebstrap --quiet --variant=minbase --mode=root --include=python3,python3-venv,ca-certificates \
+  # The system's own Python and tools: what somebody put before them on the path would be started for every package.
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin mmdebstrap --quiet --variant=minbase --mode=root \
+    --include=python3,python3-venv,ca-certificates \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/info/*' \
     bookworm "$work/root.tar"
