@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from darwin_core.arrays import Arrays
 from darwin_core.contracts import ExportFormat
 from darwin_core.errors import MissingExtraError
+from darwin_core.installed import installed_version
 
 if TYPE_CHECKING:
     import keras
@@ -67,7 +67,7 @@ class Exporter(ABC):
 
     def runtime_version(self) -> str:
         """Package and version that run a file, e.g. ``onnxruntime 1.32.0``."""
-        return f"{self.runtime} {importlib.metadata.version(self.runtime)}"
+        return f"{self.runtime} {installed_version(self.runtime)}"
 
     @abstractmethod
     def convert(self, core: keras.Model, path: Path, calibration: Arrays | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 
 from darwin_core.contracts import (
@@ -122,21 +121,6 @@ def summarise(
         paths=paths,
         exports=record.exports,
     )
-
-
-def installed_packages() -> dict[str, str]:
-    """Versions of the libraries that a result depends on."""
-    names = (
-        "tensorflow",
-        "keras",
-        "tensorflow-model-analysis",
-        "numpy",
-        "pyarrow",
-        "scipy",
-        "scikit-learn",
-        "pydantic",
-    )
-    return {name: importlib.metadata.version(name) for name in names}
 
 
 def _summary(cost: NetworkCost, metrics: dict[str, float]) -> NetworkSummary:

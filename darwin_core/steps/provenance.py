@@ -11,6 +11,7 @@ from pathlib import Path
 
 from darwin_core import __version__
 from darwin_core.contracts import ArtifactRef, Provenance
+from darwin_core.installed import installed_version
 from darwin_core.steps.context import StepContext
 
 _PACKAGES = (
@@ -64,7 +65,7 @@ def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            versions[package] = metadata.version(package)
+            versions[package] = installed_version(package)
         except metadata.PackageNotFoundError:
             continue
     return versions

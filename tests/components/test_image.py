@@ -16,7 +16,7 @@ import pytest
 from support import tiny
 
 from darwin_core import __version__
-from darwin_core.contracts import SearchRecord
+from darwin_core.contracts import ExportReport, SearchRecord
 
 ROOT = Path(__file__).parents[2]
 IMAGE = f"darwin-mlops:{__version__}"
@@ -107,6 +107,22 @@ class TestImage:
             assert listed.get(package.replace(".", "-"), listed.get(package)) == version, package
         script = "import importlib.metadata as m; print(len(list(m.distributions())))"
         assert len(listed) == int(self.run("python", "-c", script)) - 1  # Darwin itself is what the bill is of
+
+    def test_it_writes_what_phones_run(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o777)
+        rows = tiny.write_table(tmp_path / "train.parquet", rows=400, seed=1)
+        network = tiny.write_table_network(tmp_path / "reference.keras", rows, epochs=1, units=8)
+        formats = [part for item in ("litert-int8", "litert-float16") for part in ("--format", item)]
+        told = self.run(
+            *("darwin", "export", str(network), *formats, "-o", str(tmp_path / "out"), "--train", str(rows)),
+            *("--label", "is_fraud", "--exclude", "row_id", "--json"),
+            options=("--volume", f"{tmp_path}:{tmp_path}"),
+        )
+        report = ExportReport.from_json(told)
+        assert [record.problem for record in report.exports] == [None, None]
+        for record in report.exports:
+            assert record.file is not None
+            assert (tmp_path / "out" / record.file).stat().st_size == record.file_bytes
 
     def test_a_stopped_search_ends_with_143_and_goes_on_where_it_was(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o777)
