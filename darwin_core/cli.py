@@ -28,7 +28,6 @@ from darwin_core.cli_options import (
     Quiet,
     Region,
     SseKmsKeyId,
-    load_quietly,
     storage_options,
 )
 from darwin_core.cli_requests import option_errors, parse_config, read_gate, read_request
@@ -56,6 +55,7 @@ from darwin_core.contracts.base import Contract
 from darwin_core.contracts.data import DataSource
 from darwin_core.errors import DarwinError, MissingExtraError, RequestError
 from darwin_core.progress import default_reporter
+from darwin_core.quiet import load_quietly
 
 ENGINE_MODULES = frozenset({"tensorflow", "keras", "numpy", "pyarrow", "scipy", "sklearn", "PIL", "jinja2"})
 
@@ -347,7 +347,8 @@ def run_step_command(
     step_request = read_request(step, request, config, run_id, branch_of, choose_from or [])
     outcome = find_result(step, step_request)
     if outcome is None:
-        load_quietly("tensorflow")
+        if step is not StepName.PUBLISH:  # publish loads it where there is a version to store
+            load_quietly("tensorflow")
         outcome = run_step(step, step_request, reporter=default_reporter(quiet=quiet), work_root=work_dir)
     from darwin_core.steps.outputs import save_outputs
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from darwin_core.cli_options import AsJson, Quiet, load_quietly
+from darwin_core.cli_options import AsJson, Quiet
 from darwin_core.cli_requests import option_errors
 from darwin_core.cli_tables import print_exports, print_inspection, print_narrowing
 from darwin_core.contracts import DataRoles, ExportFormat, Genome
 from darwin_core.contracts.data import DataSource
 from darwin_core.errors import RequestError
 from darwin_core.progress import default_reporter
+from darwin_core.quiet import load_quietly
 
 
 def inspect(

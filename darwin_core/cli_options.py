@@ -1,10 +1,7 @@
-"""What several commands share: options, and loading the engine without its chatter."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from typing import Annotated
 
 import typer
@@ -31,18 +28,3 @@ def storage_options(
         ca_bundle=ca_bundle,
         sse_kms_key_id=sse_kms_key_id,
     )
-
-
-def load_quietly(module: str) -> None:
-    """Import a library whose native code writes start-up chatter past Python's streams; errors still surface."""
-    sys.stderr.flush()
-    kept, silence = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 2)
-    try:
-        library = importlib.import_module(module)
-        if module == "tensorflow":
-            library.config.list_physical_devices()  # looks for accelerators now, and says that there are none
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(silence)

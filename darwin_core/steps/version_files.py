@@ -19,7 +19,7 @@ from darwin_core.contracts import (
     VerdictDocument,
     VersionClaim,
 )
-from darwin_core.networks import export_serving, load_network, network_inputs
+from darwin_core.quiet import load_quietly
 from darwin_core.registry.costs import state_costs
 from darwin_core.registry.layout import EXPORTS, NETWORK, serve_folder
 from darwin_core.registry.model_card import CardContent, render_model_card
@@ -120,6 +120,9 @@ def version_files(
 def _export(network: Path, reference: Path, context: StepContext) -> Path:
     folder, archive = context.workdir / "serving", context.workdir / "serving.zip"
     shutil.rmtree(folder, ignore_errors=True)
+    load_quietly("tensorflow")  # not before: a publish that keeps the champion does without, and is done in a second
+    from darwin_core.networks import export_serving, load_network, network_inputs
+
     with context.reporter.track("Export for serving"):
         # Callers send what they sent to the reference, also the inputs that the network does without.
         export_serving(load_network(network), folder, inputs=network_inputs(load_network(reference)))

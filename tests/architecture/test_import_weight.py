@@ -17,6 +17,10 @@ LIGHT = {
     # A file is run by its own runtime alone, which proves that it needs nothing else.
     "darwin_core.exports.probe": ("tensorflow", "keras", "scipy", "sklearn", "pyarrow", "torch", *ORCHESTRATORS),
     "darwin_core.cli": (*ENGINE, *ORCHESTRATORS, "boto3"),
+    # A summary, and a publish that keeps the champion, read and write documents alone: they start without TensorFlow.
+    "darwin_core.steps.compaction": ("tensorflow", "keras", "scipy", "sklearn", *ORCHESTRATORS),
+    "darwin_core.steps.publish": ("tensorflow", "keras", "scipy", "sklearn", *ORCHESTRATORS),
+    "darwin_components.launcher": (*ENGINE, *ORCHESTRATORS),
     "darwin_components": (*ENGINE, "airflow"),
     "darwin_operators": (*ENGINE, *ORCHESTRATORS),
     "darwin_operators.get_provider_info": (*ENGINE, *ORCHESTRATORS),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,6 +179,20 @@ def test_a_rejected_candidate_leaves_a_reason_and_nothing_else(
     assert entry.detail == result.reason
     assert names_below(line, "versions") == []
     assert names_below(line, "pointers") == []
+
+
+def test_a_champion_stays_without_tensorflow(line: Line, networks: dict[str, Path], tmp_path: Path) -> None:
+    night = line.night("night-1", networks["a"], verdict=Verdict.FAIL)
+    (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was loaded')")
+    told = subprocess.run(
+        [sys.executable, "-m", "darwin_core", "run-step", "publish", "--request", night.request.to_json()],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "DARWIN_WORK_DIR": str(tmp_path / "work")},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    assert not PublishResult.from_json(told.stdout).published
+    assert actions(line) == [HistoryAction.REJECT]
 
 
 def test_findings_block_only_where_asked(line: Line, networks: dict[str, Path], tmp_path: Path) -> None:
