@@ -8,13 +8,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from darwin_core.contracts import CompactionConfig, StorageOptions
 from darwin_core.errors import RequestError
 from darwin_core.storage import open_store
-
-_OF_A_BRANCH: Final = frozenset({"seed", "generator", "budget"})
 
 
 def complete_config(config: str, artifacts: Mapping[str, Path], run_id: str) -> str:
@@ -46,7 +44,6 @@ def branch_config(config: str, branch: Mapping[str, Any]) -> tuple[str, str]:
     Args:
         config: A CompactionConfig as JSON, or the URI of one.
         branch: ``name``, and the fields in which this search differs: any of ``seed``, ``generator``, ``budget``.
-            Requirements and performance function are those of all, or the searches could not be compared.
 
     Returns:
         The configuration as JSON, and the name.
@@ -55,15 +52,14 @@ def branch_config(config: str, branch: Mapping[str, Any]) -> tuple[str, str]:
         RequestError: The branch has no name, or other fields.
     """
     name = branch.get("name")
-    settings = {key: value for key, value in branch.items() if key != "name"}
-    if not isinstance(name, str) or not name or not settings.keys() <= _OF_A_BRANCH:
+    if not isinstance(name, str) or not name:
         raise RequestError(
-            f"Expected a branch with a name and any of {', '.join(sorted(_OF_A_BRANCH))}, got {dict(branch)!r:.200}.",
+            f"Expected a branch with a name, got {dict(branch)!r:.200}.",
             hint='E.g. {"name": "b1", "seed": 1, "generator": "separable"}.',
         )
-    document = _read_config(config)
-    document |= settings
-    return CompactionConfig.from_json(json.dumps(document), origin=f"branch {name}").model_dump_json(), name
+    changes = {key: value for key, value in branch.items() if key != "name"}
+    whole = CompactionConfig.from_json(json.dumps(_read_config(config)), origin="The run's configuration")
+    return whole.for_search(name, changes).model_dump_json(), name
 
 
 def branch_run(run_id: str, name: str) -> str:

@@ -7,11 +7,11 @@ them run exactly the same steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from darwin_core.contracts.base import Document
+from darwin_core.contracts.base import Document, explain_validation
 from darwin_core.contracts.data import DataRoles, DataSourceField, SplitConfig
 from darwin_core.contracts.evaluation import GateConfig
 from darwin_core.contracts.exports import ExportFormat
@@ -33,6 +33,9 @@ from darwin_core.contracts.steps import (
 from darwin_core.contracts.storage import StorageOptions
 from darwin_core.contracts.synthesis import Pick, SearchBudget
 from darwin_core.errors import RequestError
+
+_OF_A_SEARCH: Final = frozenset({"budget", "generator", "seed"})
+"""What several searches side by side may differ in. By the rest they are compared, so it is the same for all."""
 
 
 class CompactionConfig(Document):
@@ -70,6 +73,30 @@ class CompactionConfig(Document):
     seed: int = 0
     pick: Pick | None = None
     exports: tuple[ExportFormat, ...] = Field(default=(), description="formats besides .keras and SavedModel")
+
+    def for_search(self, name: str, changes: Mapping[str, Any]) -> Self:
+        """The configuration of one of several searches that run side by side.
+
+        Args:
+            name: Names the search in messages.
+            changes: The fields in which this search differs: any of ``budget``, ``generator``, ``seed``.
+
+        Raises:
+            RequestError: There are changes of other fields, or a value that is not allowed.
+        """
+        known = ", ".join(sorted(_OF_A_SEARCH))
+        if others := changes.keys() - _OF_A_SEARCH:
+            raise RequestError(
+                f"Expected search {name} to differ in any of {known}, got {', '.join(sorted(others))}.",
+                hint="Searches are compared by requirements and performance function, so these are the same for all.",
+            )
+        try:
+            return self.model_validate(self.model_dump() | dict(changes))
+        except ValidationError as error:
+            raise RequestError(
+                f"The changes of search {name} are not valid: {explain_validation(error)}.",
+                hint="`darwin schema CompactionConfig` prints what is expected.",
+            ) from None
 
 
 _ResultT = TypeVar("_ResultT", bound=StepResult)

@@ -99,12 +99,15 @@ def test_a_branch_has_settings_of_its_own() -> None:
     assert branch_run("night-1", name) == "night-1.b1"
 
 
-@pytest.mark.parametrize(
-    "branch", [{"seed": 1}, {"name": ""}, {"name": "b", "requirements": []}, {"name": "b", "gate": {}}]
-)
-def test_a_branch_has_a_name_and_the_requirements_of_all(branch: dict[str, object]) -> None:
+@pytest.mark.parametrize("branch", [{"seed": 1}, {"name": ""}, {"name": 1}])
+def test_a_branch_has_a_name(branch: dict[str, object]) -> None:
     with pytest.raises(RequestError, match="Expected a branch with a name"):
         branch_config(PARTIAL, branch)
+
+
+def test_a_branch_belongs_to_a_whole_run() -> None:
+    with pytest.raises(RequestError, match=r"run's configuration is not a valid .*reference"):
+        branch_config(PARTIAL, {"name": "b1", "seed": 1})
 
 
 def test_the_place_is_known_before_the_training_is_done() -> None:

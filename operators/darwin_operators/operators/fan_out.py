@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from darwin_core.contracts import CompactionConfig, StepName, StepRequest
-from darwin_core.contracts.base import explain_validation
-from darwin_core.errors import RequestError
 from darwin_operators.arguments import run_name
 from darwin_operators.operators.base import CompactionStepOperator
 from darwin_operators.operators.compaction import SynthesizeOperator
@@ -29,7 +25,8 @@ class SearchBranchOperator(SynthesizeOperator):
         )
 
     Args:
-        changes: Fields of the configuration that are different in this search: ``seed``, ``generator``, ``budget``.
+        changes: Fields in which this search differs: any of ``seed``, ``generator``, ``budget``; see
+            `CompactionConfig.for_search`.
         **kwargs: Arguments of `CompactionStepOperator`.
     """
 
@@ -42,15 +39,8 @@ class SearchBranchOperator(SynthesizeOperator):
     def read(self, context: Context) -> tuple[CompactionConfig, str]:
         """The configuration with the changes, and the branch's name."""
         config, trunk = super().read(context)
-        try:
-            changed = CompactionConfig.model_validate(config.model_dump() | dict(self.changes or {}))
-        except ValidationError as error:
-            raise RequestError(
-                f"The changes of search {context['ti'].map_index} do not fit a CompactionConfig: "
-                f"{explain_validation(error)}",
-                hint="`darwin schema CompactionConfig` prints what is expected.",
-            ) from None
-        return changed, branch_name(trunk, context["ti"].map_index)
+        name = branch_name(trunk, context["ti"].map_index)
+        return config.for_search(name, self.changes or {}), name
 
     def arguments(self, config: CompactionConfig, run_id: str) -> list[str]:
         """The command line of a search of the run's snapshot."""

@@ -50,7 +50,7 @@ def test_a_choice_without_its_searches_can_be_retried(shared: dict[str, Any]) ->
 
 
 def test_changes_that_do_not_fit(shared: dict[str, Any]) -> None:
-    with pytest.raises(AirflowFailException, match=r"changes of search 3 do not fit.*colour"):
+    with pytest.raises(AirflowFailException, match=r"search r1\.b3 to differ in any of .*, got colour"):
         search(shared, 3, {"colour": "blue"})
 
 
