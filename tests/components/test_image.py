@@ -20,7 +20,7 @@ from darwin_core.contracts import ExportReport, SearchRecord
 
 ROOT = Path(__file__).parents[2]
 IMAGE = f"darwin-mlops:{__version__}"
-MOST_BYTES = 2_200_000_000
+MOST_BYTES = 1_800_000_000
 
 
 def pins(name: str) -> dict[str, str]:
