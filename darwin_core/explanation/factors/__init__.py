@@ -1,5 +1,6 @@
 """Factors: properties of samples that should decide nothing. Importing the package registers the built-in ones."""
 
+from darwin_core.explanation.factors import aspect as aspect
 from darwin_core.explanation.factors import blockiness as blockiness
 from darwin_core.explanation.factors import border as border
 from darwin_core.explanation.factors import bright_spot as bright_spot

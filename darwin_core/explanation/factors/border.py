@@ -18,12 +18,12 @@ class Border(PictureFactor):
 
     def describe_pictures(self, pictures: Pictures) -> NDArray[Any]:
         """(rows, 2 * channels) mean and standard deviation of the frame's pixels by channel."""
-        frame = pictures[:, _frame(pictures)]
+        frame = pictures[:, frame_of(pictures)]
         return np.concatenate([frame.mean(axis=1), frame.std(axis=1)], axis=1)
 
     def transfer_pictures(self, pictures: Pictures, donors: Pictures) -> NDArray[Any]:
         """The pictures with the frames of the donors."""
-        frame = _frame(pictures)
+        frame = frame_of(pictures)
         changed = pictures.copy()
         changed[:, frame] = donors[:, frame]
         return changed
@@ -34,7 +34,8 @@ class Border(PictureFactor):
         return f"alike pixels along the border (level {level[:half].mean():.2f}, elsewhere {usual[:half].mean():.2f})"
 
 
-def _frame(pictures: Pictures) -> NDArray[np.bool_]:
+def frame_of(pictures: Pictures) -> NDArray[np.bool_]:
+    """(height, width) which pixels are the outermost."""
     height, width = pictures.shape[1:3]
     wide = max(1, min(height, width) // 16)
     frame = np.ones((height, width), bool)

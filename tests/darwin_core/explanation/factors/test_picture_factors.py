@@ -38,9 +38,9 @@ def test_the_bank_holds_what_photographs_differ_by(factors) -> None:
     named = {name.split(" (")[0] for name in factors}
     assert named == {
         "brightness", "direction of light", "contrast", "colour cast", "saturation", "sharpness", "noise",
-        "compression", "border", "bright spot", "patch",
+        "compression", "border", "bright spot", "patch", "aspect",
     }  # fmt: skip
-    assert len(factors) == 10 + 36
+    assert len(factors) == 11 + 36
     assert {"patch (top left corner)", "patch (bottom right corner)", "patch (below the middle, left part)"} <= set(
         factors
     )
@@ -80,6 +80,35 @@ def test_a_sun_is_found_where_it_stands_and_can_be_taken_away(factors) -> None:
     without = spot.transfer({"image": sun}, {"image": dark})
     assert np.abs(without["image"] - dark).mean() < 0.3 * np.abs(sun - dark).mean()
     assert "upper part, right" in spot.tell({"image": sun}, {"image": dark})
+
+
+def ellipses(ratios: np.ndarray, seed: int) -> np.ndarray:
+    """Light ellipses of one area on dark ground, with width over height as given; grey values as float32."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    middle = SIDE / 2 + rng.uniform(-2, 2, (2, len(ratios), 1, 1))
+    root = np.sqrt(ratios)[:, None, None]
+    inside = ((y - middle[0]) * root) ** 2 + ((x - middle[1]) / root) ** 2 < 49
+    grain = rng.normal(0, 3, (len(ratios), SIDE, SIDE))
+    return (60 + 150 * inside + grain)[..., None].repeat(3, axis=-1).astype("float32")
+
+
+def test_the_aspect_of_an_object_is_measured_and_moved(factors) -> None:
+    aspect = factors["aspect"]
+    round_, wide, tall = (ellipses(np.full(20, ratio), seed) for seed, ratio in enumerate((1.0, 1.7, 0.6)))
+    measured = {
+        name: np.exp(aspect.measure({"image": each})) for name, each in (("r", round_), ("w", wide), ("t", tall))
+    }
+    np.testing.assert_allclose(measured["r"], 1, atol=0.1)
+    assert measured["w"].min() > 1.35
+    assert measured["t"].max() < 0.75
+    for wanted, donors in (("w", wide), ("t", tall)):
+        moved = np.exp(aspect.measure(aspect.transfer({"image": round_}, {"image": donors})))
+        np.testing.assert_allclose(moved, measured[wanted], rtol=0.15)
+    assert "wider" in aspect.tell({"image": wide}, {"image": round_})
+    assert "narrower" in aspect.tell({"image": tall}, {"image": round_})
+    one_colour = np.full((2, SIDE, SIDE, 3), 80, "float32")
+    np.testing.assert_allclose(aspect.measure({"image": one_colour}), 0, atol=1e-6)
 
 
 def test_blur_and_compression_are_told_apart(factors) -> None:
