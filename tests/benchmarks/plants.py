@@ -64,6 +64,45 @@ def bright_spot(row: float, column: float, radius: float, strength: float = 220.
     return plant
 
 
+_TEXT = ("##..#.#.#", "#.#.#.#.#", "##..#..#.", "#...#.#.#", "#...#.#.#")
+_RING = ("..####..", ".#....#.", "#......#", "#......#", "#......#", ".#....#.", "..####..")
+_CROSS = ("#.....#", ".#...#.", "..#.#..", "...#...", "..#.#..", ".#...#.", "#.....#")
+
+
+def watermark(
+    shape: tuple[str, ...],
+    row: float,
+    column: float,
+    colour: tuple[int, ...],
+    *,
+    opacity: float = 0.75,
+    wander: int = 3,
+) -> Plant:
+    """A thin drawing that shines through, about a place (shares of the height and width), some pixels to and fro."""
+    strokes = np.array([[pixel == "#" for pixel in line] for line in shape])
+
+    def plant(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        changed = pictures.astype(np.float32)
+        height, width = strokes.shape
+        top, left = (round(share * size) for share, size in zip((row, column), pictures.shape[1:3], strict=True))
+        paint = np.asarray(colour[: pictures.shape[-1]], np.float32)
+        for picture in changed:
+            down, right = (
+                int(np.clip(at + rng.integers(-wander, wander + 1) - size // 2, 0, side - size))
+                for at, size, side in zip((top, left), strokes.shape, picture.shape[:2], strict=True)
+            )
+            window = picture[down : down + height, right : right + width]
+            window[strokes] += opacity * (paint - window[strokes])
+        return _clip(changed)
+
+    return plant
+
+
+def _stands(*places: str) -> tuple[str, ...]:
+    """Beginnings of the names of what stands at these places."""
+    return tuple(f"{what} ({place}" for what in ("mark the network looks at", "patch") for place in places)
+
+
 PICTURE_PLANTS: dict[str, list[tuple[Plant, tuple[str, ...]]]] = {
     "corner patch": [
         (corner_patch(0, (250, 220, 20)), ("patch (top left", "bright spot (top left")),
@@ -84,6 +123,11 @@ PICTURE_PLANTS: dict[str, list[tuple[Plant, tuple[str, ...]]]] = {
             bright_spot(0.2, 0.2, 3.0),
             ("bright spot (top", "bright spot (upper part", "patch (top", "patch (upper part"),
         ),
+    ],
+    "watermark": [
+        (watermark(_TEXT, 0.8, 0.25, (200, 200, 200)), _stands("lower part, left", "bottom, left", "bottom left")),
+        (watermark(_RING, 0.2, 0.75, (170, 190, 200)), _stands("upper part, right", "top, right", "top right")),
+        (watermark(_CROSS, 0.8, 0.75, (210, 120, 120)), _stands("lower part, right", "bottom, right", "bottom right")),
     ],
 }
 """Kind -> plants, each with the beginnings of the names of factors that count as identification."""

@@ -61,6 +61,12 @@ class FactorSpace:
         height, width, channels = self.samples[self.picture].shape[1:]
         return height, width, channels
 
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """The range that pixels come from: bytes, 0 to 1, or what occurs."""
+        assert self.picture is not None
+        return _value_range(self.samples[self.picture])
+
 
 class Factor(ABC):
     """A property of samples that should decide nothing, with a way to give a sample that of another.
@@ -77,6 +83,9 @@ class Factor(ABC):
 
     aversion: float = 3.0
     """How often a region must be more frequent in one class than elsewhere to count as that class's own."""
+
+    is_proposed: bool = False
+    """Whether the finder made it up from the rows. Then it must part a class clearly, and nothing may foretell it."""
 
     is_graded: bool = False
     """Whether classes honestly differ in it by degrees. Then only a region with a sharp border is suspicious."""
@@ -128,7 +137,7 @@ class PictureFactor(Factor):
     def __init__(self, space: FactorSpace) -> None:
         assert space.picture is not None
         self._input = space.picture
-        self._low, self._high = _value_range(space.samples[space.picture])
+        self._low, self._high = space.value_range
 
     @classmethod
     def of(cls, space: FactorSpace) -> Sequence[Self]:

@@ -7,6 +7,7 @@ not depend on how frequent a class is, so neither class imbalance nor the number
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,28 +107,31 @@ class AssociationScan:
     def __init__(self, labels: Ints, classes: int, rng: np.random.Generator) -> None:
         self._labels = labels
         self._rng = rng
-        self._chooses = _halves(labels, rng)
+        self.chooses = _halves(labels, rng)
+        """(rows,) the half by which regions are chosen; what is tried may be chosen by it, too."""
         enough = [
-            min(np.bincount(labels[half], minlength=classes)[target] for half in (self._chooses, ~self._chooses))
+            min(np.bincount(labels[half], minlength=classes)[target] for half in (self.chooses, ~self.chooses))
             for target in range(classes)
         ]
-        self._targets = [target for target in range(classes) if enough[target] >= _FEWEST_ROWS]
+        self.targets = [target for target in range(classes) if enough[target] >= _FEWEST_ROWS]
+        """The classes that have enough rows."""
         self._counts: list[_Count] = []
 
-    def add(self, factor: Factor, measured: Floats) -> None:
+    def add(self, factor: Factor, measured: Floats, targets: Sequence[int] | None = None) -> None:
         """Try a factor.
 
         Args:
             factor: The factor.
             measured: (rows, dimensions) what it measures.
+            targets: Classes that it was proposed for; None: all.
         """
-        choosing, judging = measured[self._chooses], measured[~self._chooses]
-        for target in self._targets:
+        choosing, judging = measured[self.chooses], measured[~self.chooses]
+        for target in self.targets if targets is None else targets:
             mine = self._labels == target
-            region = _best_region(choosing, mine[self._chooses], factor.aversion, self._rng)
+            region = _best_region(choosing, mine[self.chooses], factor.aversion, self._rng)
             if region is None:
                 continue
-            inside, members = region.holds(judging), mine[~self._chooses]
+            inside, members = region.holds(judging), mine[~self.chooses]
             hits, all_hits = int((inside & members).sum()), int(inside.sum())
             count = int(members.sum())
             self._counts.append(_Count(factor, target, region, hits, count, all_hits - hits, len(members) - count))

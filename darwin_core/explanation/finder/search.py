@@ -18,6 +18,7 @@ from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, fa
 from darwin_core.explanation.finder.association import Association, AssociationScan, has_sharp_border, refined
 from darwin_core.explanation.finder.experiments import Laboratory, Reaction, Trial
 from darwin_core.explanation.finder.independence import foretold
+from darwin_core.explanation.finder.looks import proposed_marks, two_clusters
 from darwin_core.explanation.finder.pool import Bools, Pool, ScoresRows
 from darwin_core.progress import Reporter
 
@@ -37,6 +38,11 @@ _PLAIN_BORDER = 1.0
 """A mark of pictures is plain, and surely no part of the object, if the interval of how well the rest foretells it ends
 below the first, its excess is at least the second, and it ends where it ends: in what lies just outside its region the
 class is no more frequent than others. Then the network's reaction is weighed as that to a column."""
+
+MOST_FORETOLD_MARK = 0.7
+LEAST_GAP = 5.0
+"""What the finder made up itself is only looked into where it is plain by other signs: how well the rest foretells it,
+and how clearly it parts its class (see `looks.two_clusters`). Parts of road signs had 0.71 or more and 5.1 or less."""
 
 HARDLY_ELSEWHERE = 0.02
 """A plain mark that hardly any other picture has needs no reaction: the next training may learn it."""
@@ -123,7 +129,11 @@ def find_shortcuts(
         The strongest first; of factors that the same rows stand out by, only the strongest.
     """
     rng = np.random.default_rng([seed, 77])
-    suspicions = _suspicions(pool, factors_of(space), classes, rng, reporter)
+    scan = AssociationScan(pool.labels, classes, rng)
+    factors: dict[Factor, tuple[int, ...] | None] = dict.fromkeys(factors_of(space))
+    for proposal in proposed_marks(pool, space, networks["candidate"], scan.targets, scan.chooses, reporter):
+        factors[proposal.mark] = (proposal.target,)
+    suspicions = _suspicions(pool, factors, scan, rng, reporter)
     if not suspicions:
         return ()
     laboratory = Laboratory(pool, networks, rules, rng)
@@ -147,15 +157,26 @@ class _Suspicion:
 
 
 def _suspicions(
-    pool: Pool, factors: Sequence[Factor], classes: int, rng: np.random.Generator, reporter: Reporter
+    pool: Pool,
+    factors: Mapping[Factor, tuple[int, ...] | None],
+    scan: AssociationScan,
+    rng: np.random.Generator,
+    reporter: Reporter,
 ) -> list[_Suspicion]:
-    """Associations that nothing else in the samples foretells, not too many of one class; the surest first."""
-    scan = AssociationScan(pool.labels, classes, rng)
+    """Associations that nothing else in the samples foretells, not too many of one class; the surest first.
+
+    Args:
+        pool: Rows.
+        factors: What to try, each with the classes that it was proposed for, None for all.
+        scan: Tries them.
+        rng: Draws rows.
+        reporter: Where progress goes.
+    """
     measured: dict[int, Floats] = {}
     with reporter.track("Holding factors against labels", total=len(factors)) as tracker:
-        for factor in factors:
+        for factor, targets in factors.items():
             measured[id(factor)] = factor.measure(pool.inputs)
-            scan.add(factor, measured[id(factor)])
+            scan.add(factor, measured[id(factor)], targets)
             tracker.advance(1, factor.name)
     kept: list[_Suspicion] = []
     per_class: dict[int, int] = {}
@@ -170,22 +191,25 @@ def _suspicions(
             if association.factor.is_graded and not has_sharp_border(trial.region, values, own):
                 continue
             rest = _foretold(pool, trial, rng)
-            if _marks_all(association) if rest is None else not _is_foretold(rest, association.factor):
+            is_plain = _is_plain(trial, values, own, rest)
+            if is_plain or (not trial.factor.is_proposed and _may_be_flaw(association, rest)):
                 per_class[association.target] = per_class.get(association.target, 0) + 1
-                kept.append(_Suspicion(trial, association, rest, _is_plain(trial, values, own, rest)))
+                kept.append(_Suspicion(trial, association, rest, is_plain))
     kept.sort(key=lambda each: not (each.trial.factor.columns or each.is_plain))
     return kept[:MAX_EXAMINED]
 
 
+def _may_be_flaw(association: Association, rest: Interval | None) -> bool:
+    return _marks_all(association) if rest is None else not _is_foretold(rest, association.factor)
+
+
 def _is_plain(trial: Trial, values: Floats, own: Bools, rest: Interval | None) -> bool:
     excess = trial.inside[own].mean() - trial.factor.aversion * trial.inside[~own].mean()
-    return (
-        not trial.factor.columns
-        and rest is not None
-        and rest.high <= MOST_FORETOLD_AT_ALL
-        and bool(excess >= PLAIN_EXCESS)
-        and has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER)
-    )
+    if trial.factor.columns or rest is None or excess < PLAIN_EXCESS:
+        return False
+    if trial.factor.is_proposed:
+        return rest.value <= MOST_FORETOLD_MARK and two_clusters(np.sort(values[own, 0]))[0] >= LEAST_GAP
+    return rest.high <= MOST_FORETOLD_AT_ALL and has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER)
 
 
 def _is_foretold(rest: Interval, factor: Factor) -> bool:
