@@ -126,7 +126,8 @@ def find_shortcuts(
         seed: Seed of everything random.
 
     Returns:
-        The strongest first; of factors that the same rows stand out by, only the strongest.
+        The strongest first; of factors that the same rows stand out by, only the strongest one of the list, or else
+        the strongest of those that the finder proposed itself.
     """
     rng = np.random.default_rng([seed, 77])
     scan = AssociationScan(pool.labels, classes, rng)
@@ -240,10 +241,13 @@ def _one_sided(found: Sequence[Shortcut]) -> list[Shortcut]:
 
 
 def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:
-    """Of shortcuts of one class that share most of their rows, the strongest."""
+    """Of shortcuts of one class that share most of their rows, the strongest; the strongest of all come first.
+
+    What the list of factors describes is told in its words: what the finder made up comes after it.
+    """
     kept: list[Shortcut] = []
     also: list[list[str]] = []
-    for each in sorted(found, key=lambda shortcut: -shortcut.strength):
+    for each in sorted(found, key=lambda shortcut: (shortcut.trial.factor.is_proposed, -shortcut.strength)):
         mine = each.owners(pool)
         for other, names in zip(kept, also, strict=True):
             theirs = other.owners(pool)
@@ -253,4 +257,5 @@ def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:
         else:
             kept.append(each)
             also.append([])
-    return tuple(replace(shortcut, also=tuple(names)) for shortcut, names in zip(kept, also, strict=True))
+    told = [replace(shortcut, also=tuple(names)) for shortcut, names in zip(kept, also, strict=True)]
+    return tuple(sorted(told, key=lambda shortcut: -shortcut.strength))
