@@ -65,9 +65,9 @@ format: $(VENV)/.dev ## format the code and fix what can be fixed
 
 pins: $(UV) ## make the hashed pins under requirements/ anew
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
-	$(COMPILE) pyproject.toml --extra engine -o requirements/engine.txt
-	$(COMPILE) pyproject.toml --extra kfp -o requirements/kfp.txt
 	$(COMPILE) pyproject.toml --extra engine --extra onnx --extra kfp --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra engine -c requirements/dev.txt -o requirements/engine.txt
+	$(COMPILE) pyproject.toml --extra kfp -o requirements/kfp.txt
 	$(COMPILE) pyproject.toml --extra airflow --group airflow-test -o requirements/airflow.txt
 	$(COMPILE) pyproject.toml --extra airflow-kubernetes --group airflow-test -o requirements/kubernetes.txt
 	$(COMPILE) requirements/image-tools.in -o requirements/image-tools.txt
