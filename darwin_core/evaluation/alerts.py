@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from darwin_core.contracts import GateConfig
 from darwin_core.evaluation.cases import Cases
 from darwin_core.evaluation.proportions import Interval, wilson
-from darwin_core.evaluation.ranking import Floats, Weights, alert_capacity
+from darwin_core.evaluation.ranking import Floats, Weights, alert_capacity, alert_queue
 from darwin_core.evaluation.resampling import Resampling, bootstrap, percentile_bounds
 from darwin_core.evaluation.statistics import Queues
 
@@ -31,6 +31,21 @@ def deployed_threshold(validation_scores: Floats, alert_budget: float) -> float:
     """The score from which the reference alerts its budget on the validation rows; alerts are scores >= it."""
     capacity = alert_capacity(len(validation_scores), alert_budget)
     return float(np.partition(validation_scores, -capacity)[-capacity])
+
+
+def alert_overlap(reference: Floats, candidate: Floats, alert_budget: float) -> float:
+    """Jaccard index of the rows that two networks rank into the same alert budget.
+
+    Args:
+        reference: Scores of the one, shape (n,).
+        candidate: Scores of the other on the same rows, shape (n,).
+        alert_budget: Share of the rows that can be investigated, in (0, 1).
+    """
+    return _jaccard(alerted((alert_queue(reference, alert_budget), alert_queue(candidate, alert_budget))))
+
+
+def _jaccard(flags: tuple[Flags, Flags]) -> float:
+    return float((flags[0] & flags[1]).sum() / max((flags[0] | flags[1]).sum(), 1))
 
 
 def alerted(queues: Queues) -> tuple[Flags, Flags]:
@@ -55,7 +70,7 @@ def overlap(cases: Cases, flags: tuple[Flags, Flags], gate: GateConfig) -> Overl
         units = len(np.unique(cases.clusters[either]))
         wide = percentile_bounds(replicates["jaccard"], confidence=gate.confidence, units=units)
         interval = interval.widened(Interval(max(0.0, wide.low), min(1.0, wide.high)))
-    return Overlap(float(both.sum() / max(total, 1)), interval, int(both.sum()), total)
+    return Overlap(_jaccard(flags), interval, int(both.sum()), total)
 
 
 def missed_rows(cases: Cases, flags: tuple[Flags, Flags], scores: Floats, *, limit: int = 200) -> NDArray[np.int64]:

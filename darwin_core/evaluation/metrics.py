@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from darwin_core.contracts import OutputKind, QualityMetrics, Task
 from darwin_core.errors import DataError
 from darwin_core.evaluation.pixels import PixelCounts, mean_iou
-from darwin_core.evaluation.ranking import Floats, Ranking, RankMetrics, alert_capacity, alert_queue
+from darwin_core.evaluation.ranking import Floats, Ranking, RankMetrics, alert_capacity
 
 TAIL_SHARE = 0.01
 """Share of rows with the highest scores that form the calibration error's extra tail bin."""
@@ -59,20 +59,6 @@ def recall_at_budget(
     rows = np.asarray(scores).shape[0]
     share = alert_capacity(rows, alert_budget) / max(rows, 1)
     return float(_ranked(labels, scores, weights, alert_share=share).recall_at_budget[0])
-
-
-def alert_overlap(scores: ArrayLike, reference: ArrayLike, *, alert_budget: float) -> float:
-    """Jaccard index of the rows that two networks rank into the same alert budget.
-
-    A row tied at a queue's end counts where at least half of the tie fits.
-
-    Args:
-        scores: Scores of the one, shape (n,).
-        reference: Scores of the other on the same rows, shape (n,).
-        alert_budget: Share of the rows that can be investigated, in (0, 1).
-    """
-    own, theirs = (alert_queue(np.asarray(item, np.float64), alert_budget) >= 0.5 for item in (scores, reference))
-    return float((own & theirs).sum() / max((own | theirs).sum(), 1))
 
 
 def rmse(labels: ArrayLike, predictions: ArrayLike, weights: ArrayLike | None = None) -> float:

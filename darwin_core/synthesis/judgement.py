@@ -35,7 +35,8 @@ from darwin_core.contracts import (
     RequirementStatus,
     Task,
 )
-from darwin_core.evaluation.metrics import alert_overlap, quality_metrics
+from darwin_core.evaluation.alerts import alert_overlap
+from darwin_core.evaluation.metrics import quality_metrics
 from darwin_core.networks import to_scores
 from darwin_core.synthesis.performance import PerformanceFunction, Standing, primary_quality
 from darwin_core.synthesis.requirements import DROPS, RequirementsIndicator, metric_value
@@ -198,8 +199,8 @@ class Judge:
         )
         if self._reference_scores is None:
             return quality
-        own, theirs = to_scores(self._kind, outputs[kept]), self._reference_scores[kept]
-        return quality.model_copy(update={"alert_overlap": alert_overlap(own, theirs, alert_budget=self._alert_budget)})
+        theirs, own = self._reference_scores[kept], to_scores(self._kind, outputs[kept])
+        return quality.model_copy(update={"alert_overlap": alert_overlap(theirs, own, self._alert_budget)})
 
 
 def exaggerated(before: QualityMetrics, after: QualityMetrics) -> QualityMetrics:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from darwin_core.contracts import GateConfig
-from darwin_core.evaluation.alerts import alerted, deployed_threshold, missed_rows, overlap
+from darwin_core.evaluation.alerts import alert_overlap, alerted, deployed_threshold, missed_rows, overlap
 from darwin_core.evaluation.cases import Cases
 from darwin_core.evaluation.drift import score_drift
 
@@ -30,6 +30,15 @@ def test_nobody_alerted_is_no_overlap_and_no_knowledge():
     none = np.zeros(10, bool)
     found = overlap(Cases(np.zeros(10)), (none, none), GATE)
     assert (found.interval.low, found.interval.high) == (0.0, 1.0)
+
+
+def test_alert_overlap_is_the_jaccard_index_of_both_queues():
+    scores = np.array([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], float)
+    other = np.array([9, 8, 0, 6, 5, 4, 3, 2, 1, 7], float)
+    assert alert_overlap(scores, scores**3, 0.3) == 1.0
+    assert alert_overlap(scores, other, 0.3) == pytest.approx(2 / 4)
+    assert alert_overlap(scores, -scores, 0.5) == 0.0
+    assert alert_overlap(scores, np.zeros(10), 0.3) == 0.0, "no row of this tie is surely alerted"
 
 
 def test_clustered_alerts_widen_the_bounds_of_the_overlap():

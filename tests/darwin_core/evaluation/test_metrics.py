@@ -58,15 +58,6 @@ def test_recall_at_budget_counts_the_positives_among_the_top_k():
     assert metrics.recall_at_budget(labels, scores, alert_budget=0.01) == pytest.approx(1 / 3), "at least one alert"
 
 
-def test_alert_overlap_is_the_jaccard_index_of_both_queues():
-    scores = np.array([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], float)
-    other = np.array([9, 8, 0, 6, 5, 4, 3, 2, 1, 7], float)
-    assert metrics.alert_overlap(scores, scores**3, alert_budget=0.3) == 1.0
-    assert metrics.alert_overlap(scores, other, alert_budget=0.3) == pytest.approx(2 / 4)
-    assert metrics.alert_overlap(scores, -scores, alert_budget=0.5) == 0.0
-    assert metrics.alert_overlap(scores, np.zeros(10), alert_budget=0.3) == 0.0, "no row of this tie is surely alerted"
-
-
 @given(st.integers(0, 1000))
 @settings(max_examples=25, deadline=None)
 def test_recall_under_ties_is_the_mean_over_random_orders(seed):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from support.example_report import cost, estimate, ref, table_report, with_verdict
+from support.example_documents import cost, estimate, ref
+from support.example_report import table_report, with_verdict
 
 from darwin_core.contracts import CompactionReport, PointerName, SliceMetrics, Verdict, VersionClaim
 from darwin_core.registry.costs import state_costs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from support.example_report import ref
+from support.example_documents import ref
 from support.stores import Place
 
 from darwin_core.contracts import Pointer, PointerName

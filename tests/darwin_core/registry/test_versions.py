@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.example_report import cost, digest, ref
+from support.example_documents import cost, digest, ref
 from support.stores import Place
 
 from darwin_core.contracts import PointerName, Verdict, VersionClaim
