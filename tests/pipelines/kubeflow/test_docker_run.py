@@ -1,7 +1,9 @@
 """Whole pipelines on Darwin's image: Kubeflow's local container runner on podman, real data, the demo's bank."""
 
 import json
+import threading
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 pytest.importorskip("kfp")
 pytest.importorskip("docker")
 
+from docker.models.containers import Container
 from kfp import dsl, local
 from kfp.local import docker_task_handler
 
@@ -57,12 +60,30 @@ def root(container_engine: dict[str, str], tmp_path: Path, monkeypatch: pytest.M
     docker_task_handler.run_docker_container = before
 
 
-def test_failures_are_failures(root: Path) -> None:
+def test_failures_are_failures(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(5):
         for component in (quick_failure, talking_failure):
             with pytest.raises(RuntimeError, match="FAILURE"):
                 component()
+            assert capsys.readouterr().out.count("one\n    two\n") == (component is talking_failure)
     success()
+
+
+@pytest.mark.timeout(120)
+def test_a_log_without_an_end_holds_up_nobody(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What podman does now and then, here every time: a part of the log, then silence."""
+    logs = Container.logs
+
+    def without_end(container: Container, **options: Any) -> Any:
+        said = logs(container, **options)
+        return chain(islice(said, 1), iter(threading.Event().wait, None)) if options.get("stream") else said
+
+    monkeypatch.setattr(Container, "logs", without_end)
+    with pytest.raises(RuntimeError, match="FAILURE"):
+        talking_failure()
+    assert capsys.readouterr().out.count("one\n    two\n") == 1
 
 
 def test_a_bank_retrains_and_compacts_its_network(root: Path) -> None:
