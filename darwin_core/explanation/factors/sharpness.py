@@ -42,9 +42,18 @@ class Sharpness(PictureFactor):
         sharper = [np.clip(pictures + amount * (pictures - smooth[2]), 0, 1) for amount in _SHARPENINGS]
         return nearest_version(self.describe_pictures, [pictures, *smooth, *sharper], donors)
 
-    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:  # noqa: ARG002 - the same for all
-        """What does not depend on fine detail."""
-        return coarse_thumbnails(self._to_unit(samples[self._input]))
+    def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:
+        """What a strong blur leaves of the pictures, all made as soft before as the softer of them are.
+
+        Those with the factor or those without. A strong blur alone does not hide that a weaker one came first: where an
+        object reaches the edge of the picture, that one has moved it.
+        """
+        pictures = self._to_unit(samples[self._input])
+        level = self.describe_pictures(pictures)
+        softest = min((has_factor, ~has_factor), key=lambda rows: float(np.median(level[rows])))
+        own = np.flatnonzero(softest)
+        donor = own[np.argsort(level[own])[len(own) // 2]]
+        return coarse_thumbnails(self.transfer_pictures(pictures, np.repeat(pictures[[donor]], len(pictures), axis=0)))
 
     def tell_levels(self, level: Floats, usual: Floats) -> str:
         """Blurred or sharp."""

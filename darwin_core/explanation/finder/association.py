@@ -31,12 +31,24 @@ _REWEIGHTED = 2
 """So many of the centres in more than two dimensions are tried with weighted axes, too: a patch that fills half a
 window is only seen once the other half counts for less."""
 
+_LEVELS = 32
+_STARTS = 2
+"""So many regions in more than two dimensions grow from rows of the class that are alike in one dimension, which is cut
+into so many levels: the neighbours of a centre are alike in everything, in what stands beside a small mark as well."""
+
 _FEWEST_ROWS = 12
 """A class with fewer rows in a half is not looked at."""
 
 _GRADUAL = 2.0
 _REFINEMENTS = 3
+
 _SOFTENING = 0.02
+_QUARTILES_APART = 1.35
+"""Standard deviations between the quartiles of a bell curve: a few rows that are alike by chance move them little."""
+
+_AXES_KEPT = (1.0, 0.5, 0.2)
+"""Shares of the axes, the most alike ones, that a region may look at."""
+
 _LEAST_SHARE = 0.05
 """A region must hold at least this share of its class."""
 
@@ -126,9 +138,10 @@ class AssociationScan:
             targets: Classes that it was proposed for; None: all.
         """
         choosing, judging = measured[self.chooses], measured[~self.chooses]
+        levels = None if measured.shape[1] <= _FLAT else _levels(choosing)
         for target in self.targets if targets is None else targets:
             mine = self._labels == target
-            region = _best_region(choosing, mine[self.chooses], factor.aversion, self._rng)
+            region = _best_region(choosing, levels, mine[self.chooses], factor.aversion, self._rng)
             if region is None:
                 continue
             inside, members = region.holds(judging), mine[~self.chooses]
@@ -211,20 +224,26 @@ def _reweighted(best: Region, gain: float, measured: Floats, mine: Bools, aversi
         seeds = measured[best.holds(measured) & mine]
         if len(seeds) < _FEWEST_ROWS:
             break
-        centre, own = np.median(seeds, axis=0), seeds.var(axis=0)
-        softened = own + _SOFTENING * spread + 1e-12
-        # Columns are measured by rank and so alike; the axes of pictures are not.
-        weights = spread / softened if measured.shape[1] <= _FLAT else 1 / softened
-        tried = [weights]
-        if measured.shape[1] > _FLAT:
-            likeness = own / (spread + 1e-12)
-            tried.append(np.where(likeness <= np.median(likeness), weights, 0.0))
-        fitted = [_fitted(centre, each, measured, mine, aversion) for each in tried]
-        region, new_gain = max(fitted, key=lambda each: each[1])
+        region, new_gain = _weighted(seeds, measured, spread, mine, aversion)
         if new_gain <= gain:
             break
         best, gain = region, new_gain
     return best, gain
+
+
+def _weighted(seeds: Floats, measured: Floats, spread: Floats, mine: Bools, aversion: float) -> tuple[Region, float]:
+    """The best region about the middle of some rows with axes weighted by how alike these are, and its excess."""
+    own = (np.subtract(*np.quantile(seeds, [0.75, 0.25], axis=0)) / _QUARTILES_APART) ** 2
+    softened = own + _SOFTENING * spread + 1e-12
+    if measured.shape[1] <= _FLAT:
+        tried = [spread / softened]
+    else:
+        # Columns are measured by rank and so alike; the axes of pictures are not.
+        likeness = own / (spread + 1e-12)
+        tried = [np.where(likeness <= np.quantile(likeness, kept), 1 / softened, 0.0) for kept in _AXES_KEPT]
+    centre = np.median(seeds, axis=0)
+    fitted = [_fitted(centre, weights, measured, mine, aversion) for weights in tried]
+    return max(fitted, key=lambda each: each[1])
 
 
 def _halves(labels: Ints, rng: np.random.Generator) -> Bools:
@@ -236,19 +255,51 @@ def _halves(labels: Ints, rng: np.random.Generator) -> Bools:
     return halves
 
 
-def _best_region(measured: Floats, mine: Bools, aversion: float, rng: np.random.Generator) -> Region | None:
-    tried = _ANCHORS if measured.shape[1] <= _FLAT else _ANCHORS_IN_SPACE
-    centres = measured[rng.permutation(np.flatnonzero(mine))[:tried]]
+def _levels(measured: Floats) -> Ints:
+    """(rows, dimensions) the values by their rank, in steps of equally many rows."""
+    edges = np.quantile(measured, np.arange(1, _LEVELS) / _LEVELS, axis=0)
+    return np.stack([np.searchsorted(e, column) for e, column in zip(edges.T, measured.T, strict=True)], axis=1)
+
+
+def _own_levels(levels: Ints, mine: Bools, aversion: float) -> list[Bools]:
+    """Rows of the class in one interval of one dimension, for the few dimensions that part it best from the others."""
+    dimensions = levels.shape[1]
+    flat = levels + _LEVELS * np.arange(dimensions)
+    counts = [
+        np.bincount(flat[rows].ravel(), minlength=_LEVELS * dimensions).reshape(dimensions, _LEVELS).cumsum(axis=1)
+        for rows in (mine, ~mine)
+    ]
+    share, elsewhere = (np.pad(each, ((0, 0), (1, 0))) / each[0, -1] for each in counts)
+    gains = (share[:, None, :] - share[:, :, None]) - aversion * (elsewhere[:, None, :] - elsewhere[:, :, None])
+    # An interval goes up.
+    gains = np.where(np.tri(_LEVELS + 1, k=0, dtype=bool), -np.inf, gains)
+    found = []
+    best = gains.reshape(dimensions, -1).argmax(axis=1)
+    for dimension in np.argsort(-gains.reshape(dimensions, -1).max(axis=1), kind="stable")[:_STARTS]:
+        first, last = divmod(int(best[dimension]), _LEVELS + 1)
+        found.append(mine & (levels[:, dimension] >= first) & (levels[:, dimension] < last))
+    return found
+
+
+def _best_region(
+    measured: Floats, levels: Ints | None, mine: Bools, aversion: float, rng: np.random.Generator
+) -> Region | None:
+    """A region that holds more of the class than of the others; levels: of what has more than two dimensions."""
+    centres = measured[rng.permutation(np.flatnonzero(mine))[: _ANCHORS if levels is None else _ANCHORS_IN_SPACE]]
     radii, gains = _best_radii(cdist(centres, measured), mine, aversion)
     order = np.argsort(-gains, kind="stable")
-    order = order[gains[order] > 0]
-    if not len(order):
-        return None
-    plain = [(Region(centres[i], np.ones(measured.shape[1]), float(radii[i])), float(gains[i])) for i in order]
-    if measured.shape[1] <= _FLAT:
-        return plain[0][0]
-    improved = [_reweighted(*each, measured, mine, aversion) for each in plain[:_REWEIGHTED] if each[1] > _PROMISING]
-    return max([plain[0], *improved], key=lambda each: each[1])[0]
+    axes = np.ones(measured.shape[1])
+    found = [(Region(centres[i], axes, float(radii[i])), float(gains[i])) for i in order if gains[i] > 0]
+    if levels is not None:
+        spread = measured[~mine].var(axis=0)
+        starts = [each for each in found[:_REWEIGHTED] if each[1] > _PROMISING]
+        starts += [
+            _weighted(measured[seeds], measured, spread, mine, aversion)
+            for seeds in _own_levels(levels, mine, aversion)
+            if seeds.sum() >= _FEWEST_ROWS
+        ]
+        found = [*found[:1], *(_reweighted(*start, measured, mine, aversion) for start in starts)]
+    return max(found, key=lambda each: each[1])[0] if found else None
 
 
 def _best_radii(distances: Floats, mine: Bools, aversion: float) -> tuple[Floats, Floats]:

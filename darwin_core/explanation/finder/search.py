@@ -35,9 +35,13 @@ MOST_FORETOLD = 0.62
 MOST_FORETOLD_AT_ALL = 0.66
 PLAIN_EXCESS = 0.25
 _PLAIN_BORDER = 1.0
+_USUAL = 0.7
+_LEAST_PARTED = 3.2
 """A mark of pictures is plain, and surely no part of the object, if the interval of how well the rest foretells it ends
 below the first, its excess is at least the second, and it ends where it ends: in what lies just outside its region the
-class is no more frequent than others. Then the network's reaction is weighed as that to a column."""
+class is no more frequent than others. What more than the fourth of a class has may be what all of it has to a degree, so
+its rows must fall clearly into those that have it and those that do not (see `looks.two_clusters`; a bell curve has 2.7).
+Then the network's reaction is weighed as that to a column."""
 
 MOST_FORETOLD_MARK = 0.7
 LEAST_GAP = 5.0
@@ -164,7 +168,7 @@ def _suspicions(
     rng: np.random.Generator,
     reporter: Reporter,
 ) -> list[_Suspicion]:
-    """Associations that nothing else in the samples foretells, not too many of one class; the surest first.
+    """Associations that nothing else in the samples foretells, the plain ones first and of others few per class.
 
     Args:
         pool: Rows.
@@ -185,17 +189,19 @@ def _suspicions(
     with reporter.track("Asking whether anything foretells them", total=len(found)) as tracker:
         for association in found:
             tracker.advance(1, association.factor.name)
-            if per_class.get(association.target, 0) >= _MAX_PER_CLASS:
-                continue
             trial = _trial(pool, association, measured[id(association.factor)])
             own, values = pool.labels == trial.target, measured[id(association.factor)]
             if association.factor.is_graded and not has_sharp_border(trial.region, values, own):
                 continue
             rest = _foretold(pool, trial, rng)
             is_plain = _is_plain(trial, values, own, rest)
-            if is_plain or (not trial.factor.is_proposed and _may_be_flaw(association, rest)):
-                per_class[association.target] = per_class.get(association.target, 0) + 1
-                kept.append(_Suspicion(trial, association, rest, is_plain))
+            if not is_plain:
+                # Every part of an object that nothing foretells is one.
+                others = per_class.get(association.target, 0)
+                if others >= _MAX_PER_CLASS or trial.factor.is_proposed or not _may_be_flaw(association, rest):
+                    continue
+                per_class[association.target] = others + 1
+            kept.append(_Suspicion(trial, association, rest, is_plain))
     kept.sort(key=lambda each: not (each.trial.factor.columns or each.is_plain))
     return kept[:MAX_EXAMINED]
 
@@ -210,7 +216,10 @@ def _is_plain(trial: Trial, values: Floats, own: Bools, rest: Interval | None) -
         return False
     if trial.factor.is_proposed:
         return rest.value <= MOST_FORETOLD_MARK and two_clusters(np.sort(values[own, 0]))[0] >= LEAST_GAP
-    return rest.high <= MOST_FORETOLD_AT_ALL and has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER)
+    if rest.high > MOST_FORETOLD_AT_ALL or not has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER):
+        return False
+    is_usual = trial.inside[own].mean() > _USUAL
+    return not is_usual or two_clusters(np.sort(-trial.region.distances(values[own])))[0] >= _LEAST_PARTED
 
 
 def _is_foretold(rest: Interval, factor: Factor) -> bool:

@@ -130,6 +130,21 @@ def test_blur_leaves_no_trace_in_the_rest_of_a_picture(factors) -> None:
     assert rest.low < 0.5 < rest.high
 
 
+def test_blur_leaves_no_trace_where_objects_reach_the_edge(factors) -> None:
+    rng = np.random.default_rng(7)
+    tops, light = rng.integers(8, 12, 300), rng.uniform(120, 200, 300)
+    rows = np.arange(SIDE)[None, :, None]
+    slope = np.arange(SIDE)[None, None, :] // 4
+    inside = (rows >= tops[:, None, None] + slope) & (rows < tops[:, None, None] + slope + 9)
+    shoes = np.repeat(np.where(inside, light[:, None, None], 0)[..., None], 3, axis=3).astype("float32")
+    shoes = np.clip(shoes + 4 * rng.normal(size=shoes.shape), 0, 255).astype("float32")
+    blurred = rng.random(300) < 0.5
+    shoes[blurred] = gaussian_filter(shoes[blurred], (0, 1.3, 1.3, 0), mode="nearest")
+    rest = foretold(factors["sharpness"].remainder({"image": shoes}, blurred), blurred, np.random.default_rng(6))
+    assert rest is not None
+    assert rest.low < 0.5 < rest.high
+
+
 def test_a_user_adds_a_factor_in_a_few_lines(space, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(factor_base, "_FACTORS", dict(factor_base._FACTORS))
 

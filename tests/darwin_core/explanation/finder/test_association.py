@@ -86,3 +86,19 @@ def test_a_mark_on_some_axes_is_seen_whatever_the_others_hold() -> None:
     assert found.share > 0.45
     assert found.elsewhere < 0.01
     np.testing.assert_array_equal(refined(found, measured, labels).holds(measured) & (labels == 1), marked)
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_a_mark_is_seen_in_all_that_have_it_whatever_they_stand_before(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 8, 4000)
+    measured = rng.uniform(0, 1, (4000, 1)) + 0.1 * rng.normal(size=(4000, 36))
+    marked = (labels == 1) & (rng.random(4000) < 0.5)
+    measured[marked, :8] = 0.1 + 0.04 * rng.normal(size=(marked.sum(), 8))
+    (factor,) = ColumnValue.of(FactorSpace(FeatureMap((Feature("x", ColumnKind.NUMBER, "x"),)), {"x": measured[:, 0]}))
+    done = AssociationScan(labels, 8, rng)
+    done.add(factor, measured)
+    (found,) = done.found(rate=0.01, least_excess=0.1)
+    inside = refined(found, measured, labels).holds(measured) & (labels == 1)
+    assert found.target == 1
+    assert (inside & marked).sum() >= 0.92 * marked.sum()

@@ -187,8 +187,9 @@ def search_pictures(pool: Pool, network):
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_a_patch_in_the_corner_is_found(share: float) -> None:
     pool, marked = signs(1200, 0, share)
-    found = search_pictures(pool, SeesCorner(20.0))
-    assert (found[0].trial.factor.name, found[0].trial.target) == ("patch (top left corner)", 2)
+    # The square in the middle, which decides, is told as well where all pictures of a class have the same.
+    found = [each for each in search_pictures(pool, SeesCorner(20.0)) if each.trial.target == 2]
+    assert found[0].trial.factor.name == "patch (top left corner)"
     own = found[0].owners(pool)
     assert (own & marked).sum() >= 0.95 * marked.sum()
     assert (own & marked).sum() >= 0.95 * own.sum()
