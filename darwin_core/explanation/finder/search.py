@@ -39,9 +39,9 @@ _USUAL = 0.7
 _LEAST_PARTED = 3.2
 """A mark of pictures is plain, and surely no part of the object, if the interval of how well the rest foretells it ends
 below the first, its excess is at least the second, and it ends where it ends: in what lies just outside its region the
-class is no more frequent than others. What more than the fourth of a class has may be what all of it has to a degree, so
-its rows must fall clearly into those that have it and those that do not (see `looks.two_clusters`; a bell curve has 2.7).
-Then the network's reaction is weighed as that to a column."""
+class is no more frequent than others. A region that holds more of its class than the fourth figure may be the upper end
+of what all of the class has to some degree: its rows must fall clearly into two clusters, near the centre and far off
+(see `looks.two_clusters`; a bell curve has 2.7). Then the network's reaction is weighed as that to a column."""
 
 MOST_FORETOLD_MARK = 0.7
 LEAST_GAP = 5.0
