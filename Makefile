@@ -45,7 +45,7 @@ test-rgw: $(VENV)/.dev ## tests against a Ceph object gateway, where one is inst
 	$(RUN) pytest -m rgw $(PYTEST_ARGS)
 
 test-container: $(VENV)/.dev ## tests of the image and of pipelines on it, where podman runs; builds the image first
-	$(RUN) pytest -m container -o timeout=1800 $(PYTEST_ARGS)
+	$(RUN) pytest -m container -o timeout=900 $(PYTEST_ARGS)
 
 check: lint types imports test ## all of the above: what a change must pass
 
