@@ -9,7 +9,7 @@ from darwin_core.contracts import ColumnKind
 from darwin_core.explanation.attribution.features import Feature, FeatureMap
 from darwin_core.explanation.factors import FactorSpace
 from darwin_core.explanation.factors.columns import ColumnValue
-from darwin_core.explanation.finder.association import AssociationScan, refined
+from darwin_core.explanation.finder.association import Association, AssociationScan, refined
 
 
 def scan(columns: dict[str, np.ndarray], labels: np.ndarray, seed: int = 0):
@@ -72,16 +72,22 @@ def test_values_that_others_have_as_often_are_no_ones_own() -> None:
     assert scan({"x": rng.normal(0.7 * labels, 1.0)}, labels)[0] == []
 
 
+def the_one(measured: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Association:
+    """The only association of a factor of many dimensions."""
+    (factor,) = ColumnValue.of(FactorSpace(FeatureMap((Feature("x", ColumnKind.NUMBER, "x"),)), {"x": measured[:, 0]}))
+    done = AssociationScan(labels, int(labels.max()) + 1, rng)
+    done.add(factor, measured)
+    (found,) = done.found(rate=0.01, least_excess=0.1)
+    return found
+
+
 def test_a_mark_on_some_axes_is_seen_whatever_the_others_hold() -> None:
     rng = np.random.default_rng(4)
     labels = rng.integers(0, 4, 2000)
     measured = rng.uniform(0, 1, (2000, 12))
     marked = (labels == 1) & (rng.random(2000) < 0.5)
     measured[marked, :4] = 0.1 + 0.02 * rng.normal(size=(marked.sum(), 4))
-    (factor,) = ColumnValue.of(FactorSpace(FeatureMap((Feature("x", ColumnKind.NUMBER, "x"),)), {"x": measured[:, 0]}))
-    done = AssociationScan(labels, 4, rng)
-    done.add(factor, measured)
-    (found,) = done.found(rate=0.01, least_excess=0.1)
+    found = the_one(measured, labels, rng)
     assert found.target == 1
     assert found.share > 0.45
     assert found.elsewhere < 0.01
@@ -95,10 +101,7 @@ def test_a_mark_is_seen_in_all_that_have_it_whatever_they_stand_before(seed: int
     measured = rng.uniform(0, 1, (4000, 1)) + 0.1 * rng.normal(size=(4000, 36))
     marked = (labels == 1) & (rng.random(4000) < 0.5)
     measured[marked, :8] = 0.1 + 0.04 * rng.normal(size=(marked.sum(), 8))
-    (factor,) = ColumnValue.of(FactorSpace(FeatureMap((Feature("x", ColumnKind.NUMBER, "x"),)), {"x": measured[:, 0]}))
-    done = AssociationScan(labels, 8, rng)
-    done.add(factor, measured)
-    (found,) = done.found(rate=0.01, least_excess=0.1)
+    found = the_one(measured, labels, rng)
     inside = refined(found, measured, labels).holds(measured) & (labels == 1)
     assert found.target == 1
     assert (inside & marked).sum() >= 0.92 * marked.sum()
