@@ -21,6 +21,8 @@ from darwin_core.data.permutation import Permutation
 from darwin_core.progress import Tracker
 from darwin_core.training.checkpoint import load_checkpoint, save_checkpoint
 from darwin_core.training.losses import RowLoss, distillation_losses, label_losses
+from darwin_core.training.normalization import fast_normalization
+from darwin_core.training.optimizer import FlatAdamW
 from darwin_core.training.plan import TrainingPlan
 from darwin_core.training.recalibration import recalibrate
 from darwin_core.training.runtime import reseed, run_network, stable_seed, without_dropout
@@ -121,10 +123,9 @@ class Distiller:
         """
         started = time.monotonic()
         reseed(network, seed)
-        optimizer = _optimizer(plan)
-        optimizer.build(network.trainable_variables)
+        optimizer = _optimizer(network, plan)
         losses = (self._labels, distillation_losses(self._kind, plan.temperature))
-        with without_dropout(network):
+        with without_dropout(network), fast_normalization(network):
             step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
         position = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         state = _distinct([*network.variables, *optimizer.variables, position])
@@ -148,7 +149,7 @@ class Distiller:
                 save_checkpoint(checkpoint, done, state)
                 saved = time.monotonic()
         chunks.close()
-        optimizer.finalize_variable_values(network.trainable_variables)
+        optimizer.finish()
         self.recalibrate(network)
         return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
 
@@ -179,11 +180,10 @@ class Distiller:
         Returns:
             Rows, and the seconds that they took.
         """
-        optimizer = _optimizer(plan)
-        optimizer.build(network.trainable_variables)
+        optimizer = _optimizer(network, plan)
         losses = (self._labels, distillation_losses(self._kind, plan.temperature))
         rows = self._tensors(0, _TRIAL_STEPS * plan.batch_size, seed=0)
-        with without_dropout(network):
+        with without_dropout(network), fast_normalization(network):
             step = _step_function(network, optimizer, plan, losses, _signature(rows))
         schedule = (tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64))
         step(*rows, tf.constant(1), *schedule)
@@ -216,13 +216,8 @@ def _signature(tensors: Any) -> Any:
     return (*specs, tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float64), tf.TensorSpec((), tf.float64))
 
 
-def _optimizer(plan: TrainingPlan) -> keras.optimizers.Optimizer:
-    return keras.optimizers.AdamW(
-        learning_rate=plan.peak_rate,
-        weight_decay=plan.weight_decay,
-        use_ema=plan.ema_momentum is not None,
-        ema_momentum=plan.ema_momentum or 0.0,
-    )
+def _optimizer(network: keras.Model, plan: TrainingPlan) -> FlatAdamW:
+    return FlatAdamW(network.trainable_variables, weight_decay=plan.weight_decay, ema_momentum=plan.ema_momentum)
 
 
 def _rate(plan: TrainingPlan, position: Any) -> Any:
@@ -235,7 +230,7 @@ def _rate(plan: TrainingPlan, position: Any) -> Any:
 
 def _step_function(
     network: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
+    optimizer: FlatAdamW,
     plan: TrainingPlan,
     losses: tuple[RowLoss, RowLoss],
     signature: Any,
@@ -258,13 +253,13 @@ def _step_function(
             per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
             per_row += share * teacher_loss(batch_of(teacher, index), outputs)
             loss = tf.reduce_mean(per_row * batch_of(weights, index))
-        optimizer.apply(tape.gradient(loss, variables), variables)
+        optimizer.apply(tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
 
     def run(
         inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any, steps: Any, position: Any, pace: Any
     ) -> None:
         def body(index: Any) -> tuple[Any]:
-            optimizer.learning_rate = _rate(plan, position + pace * (tf.cast(index, tf.float64) + 0.5))
+            optimizer.learning_rate.assign(_rate(plan, position + pace * (tf.cast(index, tf.float64) + 0.5)))
             learn(index, inputs, labels, weights, teacher)
             return (index + 1,)
 

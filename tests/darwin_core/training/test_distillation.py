@@ -14,6 +14,7 @@ from support.learning import BINARY, as_split, build_reference, customers, train
 from darwin_core.networks import Predictor
 from darwin_core.progress import Tracker
 from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, distillation, prepare_runtime
+from darwin_core.training.optimizer import FlatAdamW
 
 PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
 
@@ -160,7 +161,7 @@ def test_a_stint_that_does_not_fit_its_seconds_passes_through_its_schedule_faste
     rates: list[float] = []
     stepping = distillation._step_function
 
-    def watched(network: keras.Model, optimizer: keras.optimizers.Optimizer, *rest: object) -> object:
+    def watched(network: keras.Model, optimizer: FlatAdamW, *rest: object) -> object:
         step = stepping(network, optimizer, *rest)  # type: ignore[arg-type]
 
         def counted(*given: object) -> None:
