@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from darwin_core.contracts import ArtifactKind, ArtifactRef, StepName
@@ -14,8 +14,8 @@ from darwin_core.errors import IntegrityError, StepError
 from darwin_core.progress import Reporter
 from darwin_core.storage import ObjectStore, join_uri
 
-SEALED = "/sealed/"
-"""Part of the URI of every object that only the evaluate step may open."""
+SEALED = "sealed"
+"""The folder of every object that only the evaluate step may open; folders above it may have the name, too."""
 
 DocumentT = TypeVar("DocumentT", bound=Document)
 
@@ -47,7 +47,7 @@ class StepContext:
         Raises:
             StepError: A step other than evaluate asked for sealed rows.
         """
-        if SEALED in ref.uri and self.step is not StepName.EVALUATE:
+        if PurePosixPath(ref.uri).parent.name == SEALED and self.step is not StepName.EVALUATE:
             raise StepError(
                 f"Step {self.step} asked for {ref.uri}, which is sealed.",
                 hint="Only evaluate opens the hold-out; other steps work with its profile.",

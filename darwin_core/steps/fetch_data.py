@@ -41,7 +41,7 @@ _SEEN_BY_REFERENCE = (
 _PLACES = {
     "train.parquet": "train.parquet",
     "validation.parquet": "validation.parquet",
-    "test.parquet": f"{SEALED.strip('/')}/test.parquet",
+    "test.parquet": f"{SEALED}/test.parquet",
     "train_fingerprints.parquet": "train_fingerprints.parquet",
     "test_fingerprints.parquet": "test_fingerprints.parquet",
 }

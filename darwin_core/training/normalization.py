@@ -75,7 +75,7 @@ def normalize(values: Any, scale: Any, offset: Any, epsilon: float) -> Any:
     return _normalize_rows(values, scale, offset, tf.constant(epsilon, tf.float32))
 
 
-@tf.custom_gradient
+@tf.custom_gradient  # type: ignore[untyped-decorator]
 def _normalize_rows(values: Any, scale: Any, offset: Any, epsilon: Any) -> Any:
     channels = values.shape[-1]
     places = values.shape[-2] if values.shape.rank > 2 and values.shape[-2] is not None else 1

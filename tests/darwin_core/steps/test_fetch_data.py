@@ -116,22 +116,23 @@ def test_a_snapshot_holds_everything_a_run_reads(tmp_path: Path, reference: Path
     assert mapped.rows == 255
 
 
-def test_only_the_test_part_is_sealed(tmp_path: Path, reference: Path, data: Path) -> None:
-    _, snapshot = fetched(request(tmp_path, reference, data), tmp_path)
-    sealed = [path for path in stored(tmp_path) if "/sealed/" in str(path)]
+@pytest.mark.parametrize("line", ["line", "line/sealed/nightly"])
+def test_only_the_test_part_is_sealed(tmp_path: Path, reference: Path, data: Path, line: str) -> None:
+    """Whatever the folders above it are called."""
+    _, snapshot = fetched(request(tmp_path, reference, data, line=str(tmp_path / line)), tmp_path)
+    sealed = [path for path in stored(tmp_path) if path.parent.name == "sealed"]
     assert [str(path) for path in sealed] == [snapshot.test.data.uri]
 
     def context(step: StepName) -> StepContext:
         store = open_store(str(tmp_path))
-        return StepContext(
-            step, str(tmp_path / "line"), "night-1", "k", store, tmp_path, tmp_path / "cache", Reporter()
-        )
+        return StepContext(step, str(tmp_path / line), "night-1", "k", store, tmp_path, tmp_path / "cache", Reporter())
 
     def fetch(step: StepName, ref: ArtifactRef) -> Path:
         return context(step).fetch(ref)
 
     with pytest.raises(StepError, match="sealed"):
         fetch(StepName.SYNTHESIZE, snapshot.test.data)
+    assert fetch(StepName.SYNTHESIZE, snapshot.train.data).exists()
     assert fetch(StepName.EVALUATE, snapshot.test.data).exists()
     assert not list((tmp_path / "work").rglob("test*.parquet"))  # no copy stays behind outside the seal
 
