@@ -9,13 +9,8 @@ parameters, so appetites are tilted towards the layers that are cheap in what is
 
     (elasticity of the MACs in the group's width) / (elasticity of the parameters in it)
 
-and t is found by bisection: both ceilings are to be used up.
-
-Processors work on eight channels at once: a network of 9 channels in its early layers takes half as long again to train
-as one of 8. Where a convolution makes the channels, widths near a multiple of eight are brought to it. What that and
-rounding leave below ceilings is spent on the next such width of each group, where the one furthest behind its appetite
-comes first, and then, until one is nearly used up, on single channels, late layers first: their few positions cost
-little time.
+and t is found by bisection: both ceilings are to be used up. What rounding leaves below ceilings is spent on single
+channels, where the group furthest behind its appetite comes first.
 """
 
 from __future__ import annotations
@@ -23,8 +18,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-
-import keras
 
 from darwin_core.contracts import HeadKind, NetworkCost
 from darwin_core.dependency import DependencyGraph, estimate_cost
@@ -37,14 +30,6 @@ _STEEPEST_TILT = 1.0
 _USED_UP = 0.97
 """Share of a ceiling from which on it counts as used up."""
 _PROBE_SHARE = 0.7
-_LANES = 8
-"""Channels that a processor works on at once: 32-bit numbers in a register of 256 bits."""
-_NEAR = 0.2
-_CONVOLUTIONS = (
-    *(keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D),
-    *(keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose),
-    *(keras.layers.SeparableConv1D, keras.layers.SeparableConv2D),
-)
 
 
 @dataclass(frozen=True)
@@ -97,12 +82,6 @@ class WidthAllocator:
         self._graph, self._reference_cost = graph, reference_cost
         self._head, self._dropped_inputs = head, dropped_inputs
         self.channels = {name: group.channels for name, group in graph.groups.items()}
-        layers = graph.wiring.layers()
-        self._convolved = {
-            name
-            for name, group in graph.groups.items()
-            if any(isinstance(layers.get(layer), _CONVOLUTIONS) for layer in group.layers)
-        }
 
     def on(self, graph: DependencyGraph) -> WidthAllocator:
         """The same for another graph: a parent after rewriting."""
@@ -178,49 +157,21 @@ class WidthAllocator:
         return self._scaled(appetite, low)
 
     def _filled(self, appetite: Mapping[str, float], target: Target) -> dict[str, int]:
-        """The same, and what rounding has left below the target spent on one step more per group, as far as it goes."""
+        """The same, and what rounding has left below the target spent on at most one channel more per group."""
         widths = self._widest(appetite, target)
         behind = sorted(widths, key=lambda name: widths[name] / (appetite.get(name, 1.0) * self.channels[name]))
         for name in behind:
-            widths = self._wider(widths, name, self._next(name, widths[name]), target)
-        for name in reversed(widths):
-            if self._used(widths, target) >= _USED_UP:
-                break
-            widths = self._wider(widths, name, widths[name] + 1, target)
+            wider = {**widths, name: min(widths[name] + 1, self.channels[name])}
+            if self._admitted(wider, target):
+                widths = wider
         return widths
 
-    def _used(self, widths: Mapping[str, int], target: Target) -> float:
-        """The largest share that a network of these widths takes of any of the target's bounds."""
-        return max(self.size(widths) / target.size, *self._use(widths, target.limits))
-
-    def _wider(self, widths: dict[str, int], name: str, width: int, target: Target) -> dict[str, int]:
-        """The widths with that of one group changed, where the target admits it."""
-        wider = {**widths, name: min(width, self.channels[name])}
-        return wider if self._admitted(wider, target) else widths
-
-    def _next(self, name: str, width: int) -> int:
-        """The next width that a group may have."""
-        wider = width + 1
-        while name in self._convolved and _in_lanes(wider) <= width:
-            wider += 1
-        return _in_lanes(wider) if name in self._convolved else wider
-
     def _scaled(self, appetite: Mapping[str, float], scale: float) -> dict[str, int]:
-        widths = {
-            name: max(1, math.floor(scale * appetite.get(name, 1.0) * channels))
-            for name, channels in self.channels.items()
-        }
         return {
-            name: min(self.channels[name], _in_lanes(width) if name in self._convolved else width)
-            for name, width in widths.items()
+            name: min(channels, max(1, math.floor(scale * appetite.get(name, 1.0) * channels)))
+            for name, channels in self.channels.items()
         }
 
     def _admitted(self, widths: Mapping[str, int], target: Target) -> bool:
         cost = self.cost(widths)
         return target.limits.admits(cost) and relative_size(cost, self._reference_cost) <= target.size
-
-
-def _in_lanes(width: int) -> int:
-    """The nearest multiple of eight where it is near (the smaller of two), else the width itself; never falls."""
-    nearest = math.ceil(width / _LANES - 0.5) * _LANES
-    return nearest if abs(nearest - width) <= _NEAR * width else width
