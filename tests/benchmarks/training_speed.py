@@ -1,0 +1,160 @@
+"""How much faster candidates train than with Keras' own batch normalisation and AdamW: makes TRAINING_SPEED.md.
+
+    python tests/benchmarks/training_speed.py --references DIR [--rounds 5]
+
+From each road-sign reference a candidate of at most 20,000 parameters and 2.5 M MACs is cut, as `cases.py` has it but with
+uniform widths. The same training step is then run on random pictures both ways, turn by turn in one process. Seconds to the
+first step are those of tracing and of the first step of a chunk, measured once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from compact import commit
+
+from darwin_core.contracts import GroupInsight, HeadKind, Insights, OutputKind, Task
+from darwin_core.dependency import analyse
+from darwin_core.networks import load_network, measure_cost
+from darwin_core.synthesis import Generator, SeparableGenerator, Situation, UniformGenerator
+from darwin_core.synthesis.allocation import Target, WidthAllocator
+from darwin_core.synthesis.drafts import Drafts
+from darwin_core.synthesis.inheritance import cut
+from darwin_core.synthesis.requirements import ResourceLimits
+from darwin_core.training import TrainingPlan
+from darwin_core.training.distillation import _optimizer, _signature, _step_function
+from darwin_core.training.losses import distillation_losses, label_losses
+from darwin_core.training.normalization import fast_normalization
+from darwin_core.training.runtime import without_dropout
+
+HERE = Path(__file__).parent
+STRATEGIES: dict[str, Generator] = {
+    "vgg": UniformGenerator(),
+    "resnet": SeparableGenerator(UniformGenerator()),
+    "inception": SeparableGenerator(UniformGenerator()),
+}
+CLASSES, STEPS = 43, 32
+PLAN = TrainingPlan.for_data(1_000_000, images=True)
+
+
+class KerasAdamW:
+    """Keras' optimizer in the form that the training step asks for."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self._optimizer = keras.optimizers.AdamW(weight_decay=PLAN.weight_decay)
+        self._variables = network.trainable_variables
+        self._optimizer.build(self._variables)
+        self.learning_rate = self._optimizer.learning_rate
+
+    def apply(self, gradients: Sequence[Any]) -> None:
+        """One step."""
+        self._optimizer.apply(gradients, self._variables)
+
+
+def candidate(path: Path, generator: Generator) -> keras.Model:
+    """A narrow network, cut from a reference."""
+    network = load_network(path)
+    graph, cost = analyse(network), measure_cost(network)
+    groups = tuple(
+        GroupInsight(group=name, importance=(1.0,) * group.channels, redundancy=0.0, sensitivity=1.0)
+        for name, group in graph.groups.items()
+    )
+    insights = Insights(network="reference", rows=1, groups=groups, input_use={})
+    drafts = Drafts(network, graph, insights)
+    target = Target(1.0, ResourceLimits(parameters=20_000, macs=2_500_000))
+    head = HeadKind.GLOBAL_POOLING if HeadKind.GLOBAL_POOLING in graph.heads else HeadKind.KEEP
+    situation = Situation(WidthAllocator(graph, cost, head=head), insights, target, head=head, drafts=drafts)
+    genome = generator.propose(situation, np.random.default_rng(0))
+    return cut(drafts.of(genome), genome)
+
+
+class Step:
+    """The training step of one network, ready to run."""
+
+    def __init__(self, network: keras.Model, optimizer: Any, surroundings: AbstractContextManager[None]) -> None:
+        rng, rows = np.random.default_rng(0), STEPS * PLAN.batch_size
+        (image,) = network.inputs
+        pictures = rng.integers(0, 256, (rows, *image.shape[1:])).astype(image.dtype)
+        outputs = rng.normal(size=(rows, CLASSES)).astype(np.float32)
+        lesson = ({image.name: pictures}, rng.integers(0, CLASSES, rows), np.ones(rows, np.float32), outputs)
+        self._lesson = keras.tree.map_structure(tf.constant, lesson)
+        kind = OutputKind(task=Task.MULTICLASS, units=CLASSES, from_logits=True)
+        losses = (label_losses(kind, None), distillation_losses(kind, PLAN.temperature))
+        started = time.monotonic()
+        with without_dropout(network), surroundings:
+            self._step = _step_function(network, optimizer, PLAN, losses, _signature(self._lesson))
+        self._run(1)
+        self.first_seconds = time.monotonic() - started
+
+    def rows_per_second(self) -> float:
+        """Of one chunk."""
+        started = time.monotonic()
+        self._run(STEPS)
+        return STEPS * PLAN.batch_size / (time.monotonic() - started)
+
+    def _run(self, steps: int) -> None:
+        self._step(*self._lesson, tf.constant(steps), tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64))
+
+
+def measure(path: Path, generator: Generator, rounds: int) -> dict[str, Any]:
+    """Both ways, turn by turn."""
+    network = candidate(path, generator)
+    theirs = Step(network, KerasAdamW(network), nullcontext())
+    ours = Step(network, _optimizer(network, PLAN), fast_normalization(network))
+    speeds = [(theirs.rows_per_second(), ours.rows_per_second()) for _ in range(rounds)]
+    cost = measure_cost(network)
+    return {
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "keras": median(speed[0] for speed in speeds),
+        "here": median(speed[1] for speed in speeds),
+        "ratio": median(speed[1] / speed[0] for speed in speeds),
+        "first": (theirs.first_seconds, ours.first_seconds),
+    }
+
+
+def render(results: dict[str, dict[str, Any]], command: str) -> str:
+    """The page."""
+    lines = [
+        "# How fast candidates train\n",
+        f"Made by `tests/benchmarks/training_speed.py`; commit {commit()}; command `{command}`; {platform.machine()},",
+        f"{os.cpu_count()} shared cores. Batches of {PLAN.batch_size} pictures of 32x32; the same network and step, turn by turn, once with",
+        "Keras' own batch normalisation and AdamW and once with what `darwin_core/training` has in their place. Medians.\n",
+        "| candidate of | parameters | MACs | rows/s, Keras' | rows/s here | ratio | seconds to the first step, Keras' -> here |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {row['parameters']:,} | {row['macs']:,} | {row['keras']:,.0f} | {row['here']:,.0f} "
+        f"| {row['ratio']:.2f} | {row['first'][0]:.1f} -> {row['first'][1]:.1f} |"
+        for name, row in results.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--references", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    results = {}
+    for name, generator in STRATEGIES.items():
+        results[name] = measure(args.references / f"gtsrb_{name}.keras", generator, args.rounds)
+        print(name, results[name], flush=True)
+    command = f"training_speed.py --references DIR --rounds {args.rounds}"
+    (HERE / "TRAINING_SPEED.md").write_text(render(results, command))
+
+
+if __name__ == "__main__":
+    main()
