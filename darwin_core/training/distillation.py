@@ -93,10 +93,18 @@ class Distiller:
         kind: How to read the outputs of reference and network alike.
         data: Training rows and teacher outputs.
         loss: The reference's own loss; None: the usual one for ``kind``.
+        teacher_loss: Makes the distance to the teacher's outputs at a temperature.
     """
 
-    def __init__(self, kind: OutputKind, data: DistillationData, loss: keras.losses.Loss | None = None) -> None:
+    def __init__(
+        self,
+        kind: OutputKind,
+        data: DistillationData,
+        loss: keras.losses.Loss | None = None,
+        teacher_loss: Callable[[OutputKind, float], RowLoss] = distillation_losses,
+    ) -> None:
         self._kind, self._data, self._labels = kind, data, label_losses(kind, loss)
+        self._teacher_loss = teacher_loss
         mean = 1.0 if data.split.weights is None else float(np.mean(data.split.weights))
         self._weight_scale = 1.0 / max(mean, 1e-12)
 
@@ -124,7 +132,7 @@ class Distiller:
         started = time.monotonic()
         reseed(network, seed)
         optimizer = _optimizer(network, plan)
-        losses = (self._labels, distillation_losses(self._kind, plan.temperature))
+        losses = (self._labels, self._teacher_loss(self._kind, plan.temperature))
         with without_dropout(network), fast_normalization(network):
             step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
         position = tf.Variable(0.0, dtype=tf.float64, trainable=False)
@@ -181,7 +189,7 @@ class Distiller:
             Rows, and the seconds that they took.
         """
         optimizer = _optimizer(network, plan)
-        losses = (self._labels, distillation_losses(self._kind, plan.temperature))
+        losses = (self._labels, self._teacher_loss(self._kind, plan.temperature))
         rows = self._tensors(0, _TRIAL_STEPS * plan.batch_size, seed=0)
         with without_dropout(network), fast_normalization(network):
             step = _step_function(network, optimizer, plan, losses, _signature(rows))
