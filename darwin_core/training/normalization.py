@@ -1,4 +1,4 @@
-"""Batch normalisation that trains faster: in narrow networks Keras' own takes longer than the convolutions.
+"""Batch normalisation that trains faster: in narrow networks Keras' own can take longer than the convolutions.
 
 Keras composes it from a dozen operations that broadcast along the channels, of which a narrow layer has too few to fill
 a processor's registers. Here the channels of a whole row of pixels lie side by side, the gradient is written out, and

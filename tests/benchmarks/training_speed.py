@@ -130,8 +130,7 @@ def render(results: dict[str, dict[str, Any]], command: str) -> str:
         "# How fast candidates train\n",
         f"Made by `tests/benchmarks/training_speed.py`; commit {commit()}; command `{command}`; {platform.machine()},",
         f"{os.cpu_count()} shared cores. Batches of {PLAN.batch_size} pictures of 32x32; the same network and step, turn by turn, once with",
-        "Keras' own batch normalisation and AdamW and once with what `darwin_core/training` has in their place. Medians, beside",
-        "other work on the same cores. How much is gained depends on the widths: candidates with widths of 9, 18 and 21 gain more.\n",
+        "Keras' own batch normalisation and AdamW and once with what `darwin_core/training` has in their place. Medians.\n",
         "| candidate of | parameters | MACs | rows/s, Keras' | rows/s here | ratio | seconds to the first step, Keras' -> here |",
         "|---|---|---|---|---|---|---|",
     ]

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from support.learning import BINARY, as_split, build_reference, customers, trained_reference
 
+from darwin_core.contracts import OutputKind
 from darwin_core.networks import Predictor
 from darwin_core.progress import Tracker
 from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, distillation, prepare_runtime
+from darwin_core.training.losses import RowLoss
 from darwin_core.training.optimizer import FlatAdamW
 
 PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
@@ -184,3 +186,18 @@ def test_a_moving_average_of_the_weights_is_what_a_stint_ends_with(data: Distill
     mean = weights(trained(data, dataclasses.replace(plan, ema_momentum=0.9)))
     assert not np.array_equal(last, mean)
     assert np.linalg.norm(last - mean) < 0.5 * np.linalg.norm(last)
+
+
+def test_another_distance_to_the_teacher_is_asked_with_the_plan_s_temperature(data: DistillationData) -> None:
+    asked: list[float] = []
+
+    def indifferent(kind: OutputKind, temperature: float) -> RowLoss:
+        asked.append(temperature)
+        return lambda teacher, outputs: 0.0 * outputs[:, 0]
+
+    network, plan = newborn(), dataclasses.replace(PLAN, samples=2_000, teacher_share=1.0, weight_decay=0.0)
+    before = [np.array(variable) for variable in network.trainable_variables]
+    Distiller(BINARY, data, teacher_loss=indifferent).train(network, plan, seed=0)
+    assert asked == [plan.temperature]
+    for variable, value in zip(network.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)  # nothing is wanted of it
