@@ -4,8 +4,8 @@
 
 A small convolutional network is trained on 8,000 pictures of Fashion-MNIST's training part, at 14x14. Every generation
 each strategy proposes offspring of one and the same size, cut from the trained network; each learns from the same rows in
-the same order, and its loss on 4,000 other pictures of the training part is what counts. Only the proposals differ. The
-test part is never read. Writes ``proposals.json`` and PROPOSALS.md.
+the same order, and its loss on 4,000 other pictures of the training part is what counts. Only the proposals differ:
+widths alone, or whole networks, whose blocks may be rewritten as well. The test part is never read. Writes ``proposals.json`` and PROPOSALS.md.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from darwin_core.dependency import analyse
 from darwin_core.networks import Predictor, measure_cost
 from darwin_core.progress import Reporter
 from darwin_core.synthesis import (
+    BlocksGenerator,
     Generator,
     ImportanceGenerator,
     LearnedGenerator,
@@ -48,9 +49,11 @@ from darwin_core.training.views import PLAIN
 KIND = OutputKind(task=Task.MULTICLASS, units=10, from_logits=True)
 TRAIN, VALIDATION, SAMPLES, SIZE = 8_000, 4_000, 24_000, 0.03
 STRATEGIES: dict[str, Generator] = {
-    "random": RandomGenerator(spread=0.4),
+    "random widths": RandomGenerator(spread=0.4),
     "importance": ImportanceGenerator(),
-    "learned": LearnedGenerator(rewrites=False),
+    "learned widths": LearnedGenerator(rewrites=False),
+    "random networks": BlocksGenerator(widths=RandomGenerator(spread=0.4)),
+    "learned networks": LearnedGenerator(),
 }
 
 
@@ -115,8 +118,11 @@ class Bench:
 
     def record(self, name: str, generation: int, genome: Genome, quality: Any) -> CandidateRecord:
         """What a generator is told of a candidate."""
-        parents = ("reference",) if generation else ()
-        cost = self.situation.allocator.cost(genome.widths) if generation else self.cost
+        parents, cost = (), self.cost
+        if generation:
+            assert self.situation.drafts is not None
+            parents = ("reference",)
+            cost = self.situation.allocator.on(self.situation.drafts.of(genome).graph).cost(genome.widths)
         return CandidateRecord(
             candidate_id=name,
             generation=generation,
