@@ -105,9 +105,9 @@ def _stands(*places: str) -> tuple[str, ...]:
 
 PICTURE_PLANTS: dict[str, list[tuple[Plant, tuple[str, ...]]]] = {
     "corner patch": [
-        (corner_patch(0, (250, 220, 20)), ("patch (top left", "bright spot (top left")),
-        (corner_patch(3, (20, 20, 20), 5), ("patch (bottom right",)),
-        (corner_patch(1, (60, 200, 60), 4), ("patch (top right", "bright spot (top right")),
+        (corner_patch(0, (250, 220, 20)), (*_stands("top left"), "bright spot (top left")),
+        (corner_patch(3, (20, 20, 20), 5), _stands("bottom right")),
+        (corner_patch(1, (60, 200, 60), 4), (*_stands("top right"), "bright spot (top right")),
     ],
     "colour cast": [
         (colour_cast((45, 0, -30)), ("colour cast", "saturation")),
@@ -117,11 +117,11 @@ PICTURE_PLANTS: dict[str, list[tuple[Plant, tuple[str, ...]]]] = {
     "bright spot": [
         (
             bright_spot(0.12, 0.75, 2.5),
-            ("bright spot (top", "bright spot (upper part", "patch (top", "patch (upper part"),
+            ("bright spot (top", "bright spot (upper part", *_stands("top", "upper part")),
         ),
         (
             bright_spot(0.2, 0.2, 3.0),
-            ("bright spot (top", "bright spot (upper part", "patch (top", "patch (upper part"),
+            ("bright spot (top", "bright spot (upper part", *_stands("top", "upper part")),
         ),
     ],
     "watermark": [

@@ -121,23 +121,22 @@ def main() -> None:
         print("\n## Exports\n\n| case | format | kB | decides as the candidate | quality |\n|---|---|---|---|---|")
         print("\n".join(exported))
     print(
-        "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | synthesis over training | command of the first seed |\n|---|---|---|---|---|---|"
+        "\n## How it was run\n\n| case | seeds | commit | seconds, all steps | synthesis over training | explanation over training | command of the first seed |\n|---|---|---|---|---|---|---|"
     )
     for name, rows in by_case.items():
         seeds = ", ".join(str(row["seed"]) for row in rows)
         commits = ", ".join(sorted({row["commit"] for row in rows}))
         seconds = span([sum(row["summary"]["seconds"].values()) for row in rows], "{:.0f}")
-        print(f"| {name} | {seeds} | {commits} | {seconds} | {training_share(rows)} | `{rows[0]['command']}` |")
+        shares = " | ".join(training_share(rows, step) for step in ("synthesize", "explain"))
+        print(f"| {name} | {seeds} | {commits} | {seconds} | {shares} | `{rows[0]['command']}` |")
     print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
     if len(sys.argv) > 2:
         print(memory_section(json.loads(Path(sys.argv[2]).read_text())))
 
 
-def training_share(rows: list[dict[str, Any]]) -> str:
-    """Seconds of synthesis over seconds of training the reference, where the benchmark trained it."""
-    shares = [
-        row["summary"]["seconds"]["synthesize"] / row["reference_seconds"] for row in rows if row["reference_seconds"]
-    ]
+def training_share(rows: list[dict[str, Any]], step: str) -> str:
+    """Seconds of a step over seconds of training the reference, where the benchmark trained it."""
+    shares = [row["summary"]["seconds"][step] / row["reference_seconds"] for row in rows if row["reference_seconds"]]
     return span(shares, "{:.2f}") if shares else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -9,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from darwin_core.explanation.attribution.base import Inputs
 from darwin_core.explanation.factors.base import (
@@ -25,11 +27,22 @@ from darwin_core.explanation.factors.windows import place_of
 _COARSE_SIDE = 32
 """Pictures are compared at no fewer pixels along their shorter side than this, where they have as many."""
 
-_FAINT = 0.03
-"""Standard deviation of the luminance below which a box counts as empty."""
+_MARGIN = 0.125
+"""So much is added on each side, as a share of the shorter one: a drawing at the border need not fill its box."""
+
+_SURROUNDINGS = 1.0
+"""Standard deviation, in coarse pixels, of the neighbourhood that a pixel is held against."""
+
+_COLOURFULNESS = 2.0
+"""How much differences of colour count against those of luminance, of which pictures have more."""
+
+_FAINT = 0.01
+"""Root mean square of the relief below which a box counts as empty."""
+
+_ROWS_AT_ONCE = 256
 
 Places = NDArray[np.int64]
-"""(rows, 2) upper and left ends of boxes, in pixels of coarse pictures."""
+"""(rows, 2) upper and left ends of boxes, in pixels of reliefs."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +50,8 @@ class Template:
     """What to look for, and where.
 
     Attributes:
-        drawing: (side, side) how light each pixel of a box is against the others; mean 0, sum of squares 1.
-        tops: The boxes begin at these rows of coarse pictures: first, last.
+        drawing: (side, side) how far each pixel of a box stands out; sum of squares 1. Its sign means nothing.
+        tops: The boxes begin at these rows of reliefs: first, last.
         lefts: And at these columns.
     """
 
@@ -46,66 +59,99 @@ class Template:
     tops: tuple[int, int]
     lefts: tuple[int, int]
 
-    def find(self, coarse: NDArray[np.float32]) -> tuple[Floats, Places]:
-        """Where in (rows, height, width) coarse pictures the drawing is seen best.
+    def find(self, reliefs: NDArray[np.float32]) -> tuple[Floats, Places]:
+        """Where in (rows, height, width, channels) reliefs the drawing is seen best.
 
         Returns:
-            (rows,) correlation there, from -1 to 1, and the places.
+            (rows,) likeness there, from 0 to 1, and the places.
         """
-        likeness = likenesses(coarse, self.drawing[None], (self.tops, self.lefts))[:, :, 0]
+        parts = [
+            likenesses(reliefs[start : start + _ROWS_AT_ONCE], self.drawing[None], (self.tops, self.lefts))[:, :, 0]
+            for start in range(0, len(reliefs), _ROWS_AT_ONCE)
+        ]
+        likeness = np.concatenate(parts)
         best, across = np.argmax(likeness, axis=1), self.lefts[1] - self.lefts[0] + 1
         places = np.stack([self.tops[0] + best // across, self.lefts[0] + best % across], axis=1)
-        return likeness[np.arange(len(coarse)), best].astype(np.float64), places
+        return likeness[np.arange(len(reliefs)), best].astype(np.float64), places
 
 
 def likenesses(
-    coarse: NDArray[np.float32], drawn: NDArray[np.float32], area: tuple[tuple[int, int], tuple[int, int]]
+    reliefs: NDArray[np.float32], drawn: NDArray[np.float32], area: tuple[tuple[int, int], tuple[int, int]]
 ) -> NDArray[np.float32]:
-    """How alike boxes are to drawings.
+    """Which share of what stands out in boxes has the shape of drawings, in whatever colours.
+
+    A drawing is lighter than dark surroundings and darker than light ones, so each channel may follow it as far as it
+    likes and with either sign: the adaptive coherence estimator (Kraut, Scharf and McWhorter, IEEE Transactions on
+    Signal Processing 49, 2001) for a subspace of one drawing per channel.
 
     Args:
-        coarse: (rows, height, width) pictures.
-        drawn: (drawings, side, side) as `drawings` gives them.
+        reliefs: (rows, height, width, channels) as `relief` gives them.
+        drawn: (drawings, side, side) as `shape_of` gives them.
         area: First and last row and first and last column at which boxes begin.
 
     Returns:
-        (rows, places, drawings) correlations, row by row of the area.
+        (rows, places, drawings) square roots of the shares, from 0 to 1, row by row of the area.
     """
     side = drawn.shape[1]
     (top, bottom), (left, right) = area
-    boxes = sliding_window_view(coarse[:, top : bottom + side, left : right + side], (side, side), axis=(1, 2))
-    flat = boxes.reshape(len(coarse), -1, side * side)
-    return np.asarray((flat @ drawn.reshape(len(drawn), -1).T) / _norms(flat)[..., None])
+    boxes = sliding_window_view(reliefs[:, top : bottom + side, left : right + side], (side, side), axis=(1, 2))
+    flat = boxes.reshape(len(reliefs), -1, reliefs.shape[-1], side * side)
+    along = flat @ drawn.reshape(len(drawn), -1).T
+    energy = np.einsum("rpcs,rpcs->rp", flat, flat)
+    shares = np.einsum("rpcd,rpcd->rpd", along, along) / np.maximum(energy, side * side * _FAINT**2)[..., None]
+    return np.asarray(np.sqrt(shares), np.float32)
 
 
-def coarse_luminance(pictures: Pictures) -> NDArray[np.float32]:
-    """(rows, height, width) luminance, averaged over squares of pixels where the pictures are large."""
-    step = coarse_step(pictures.shape[1:3])
-    grey = luminance(pictures)
+def relief(pictures: Pictures) -> NDArray[np.float32]:
+    """How far each pixel of (rows, height, width, channels) pictures stands out from those around it.
+
+    Nearly all of a natural picture's variance is smooth: without it thin drawings outweigh what they stand before.
+
+    Returns:
+        (rows, height, width, 1 or 3) luminance and, where there are colours, red against green and both against blue;
+        averaged over squares of pixels where the pictures are large, with a margin all around.
+    """
+    step, grey = coarse_step(pictures.shape[1:3]), luminance(pictures)
+    channels = [grey]
+    if pictures.shape[-1] >= 3:
+        red, green, blue = (pictures[..., index] for index in range(3))
+        channels += [_COLOURFULNESS * (red - green), _COLOURFULNESS * ((red + green) / 2 - blue)]
     height, width = (size // step * step for size in grey.shape[1:])
-    squares = grey[:, :height, :width].reshape(len(grey), height // step, step, width // step, step)
-    return np.asarray(squares.mean(axis=(2, 4)), np.float32)
+    squares = np.stack(channels, axis=-1)[:, :height, :width]
+    squares = squares.reshape(len(grey), height // step, step, width // step, step, len(channels))
+    coarse = np.asarray(squares.mean(axis=(2, 4)), np.float32)
+    standing_out = coarse - gaussian_filter(coarse, (0, _SURROUNDINGS, _SURROUNDINGS, 0), mode="nearest")
+    margin = margin_of(pictures.shape[1:3])
+    return np.pad(standing_out, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
 
 
 def coarse_step(shape: Sequence[int]) -> int:
-    """Side of the squares of pixels that become one pixel of a coarse picture."""
+    """Side of the squares of pixels that become one pixel of a relief."""
     return max(1, min(shape) // _COARSE_SIDE)
 
 
-def drawings(coarse: NDArray[np.float32], places: Places, side: int) -> NDArray[np.float32]:
-    """(rows, side, side) boxes of coarse pictures: mean 0, and a sum of squares of 1 unless they are empty."""
+def margin_of(shape: Sequence[int]) -> int:
+    """Pixels that reliefs of pictures of (height, width) have beyond them on each side."""
+    return round(_MARGIN * (min(shape) // coarse_step(shape)))
+
+
+def boxes_at(reliefs: NDArray[np.float32], places: Places, side: int) -> NDArray[np.float32]:
+    """(rows, side * side, channels) boxes of reliefs, each with a sum of squares of 1 unless it is empty."""
     down, across = (places[:, axis, None] + np.arange(side) for axis in (0, 1))
-    boxes = coarse[np.arange(len(coarse))[:, None, None], down[:, :, None], across[:, None, :]]
-    flat = boxes.reshape(len(boxes), -1)
-    centred = flat - flat.mean(axis=1, keepdims=True)
-    return np.asarray((centred / _norms(flat)[:, None]).reshape(boxes.shape), np.float32)
+    boxes = reliefs[np.arange(len(reliefs))[:, None, None], down[:, :, None], across[:, None, :]]
+    flat = boxes.reshape(len(boxes), side * side, -1)
+    energy = np.einsum("rsc,rsc->r", flat, flat)
+    return np.asarray(flat / np.sqrt(np.maximum(energy, side * side * _FAINT**2))[:, None, None], np.float32)
 
 
-def _norms(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(...) lengths of (..., pixels) boxes about their means."""
-    pixels = boxes.shape[-1]
-    squares = np.einsum("...p,...p->...", boxes, boxes) - pixels * boxes.mean(axis=-1) ** 2
-    return np.asarray(np.sqrt(np.maximum(squares, pixels * _FAINT**2)))
+def shape_of(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., side, side) what the columns of (..., side * side, columns) boxes have most in common.
+
+    It is their first left singular vector: no other drawing has a larger share of the boxes' energy.
+    """
+    side = math.isqrt(boxes.shape[-2])
+    first = np.linalg.svd(boxes, full_matrices=False)[0][..., 0]
+    return np.asarray(first.reshape(*first.shape[:-1], side, side), np.float32)
 
 
 class Mark(PictureFactor):
@@ -123,10 +169,10 @@ class Mark(PictureFactor):
     def __init__(self, space: FactorSpace, template: Template) -> None:
         super().__init__(space)
         self.template = template
-        self._step = coarse_step(space.shape[:2])
+        self._step, self._margin = coarse_step(space.shape[:2]), margin_of(space.shape[:2])
         side, shape = len(template.drawing), [size // self._step for size in space.shape[:2]]
-        middles = ((first + last + side) / 2 for first, last in (template.tops, template.lefts))
-        self.place = place_of(*(middle / size for middle, size in zip(middles, shape, strict=True)))
+        middles = ((first + last + side) / 2 - self._margin for first, last in (template.tops, template.lefts))
+        self.place = place_of(*(max(middle, 0) / size for middle, size in zip(middles, shape, strict=True)))
         """Where it lies, in words."""
         self.name = f"mark the network looks at ({self.place})"
 
@@ -136,12 +182,12 @@ class Mark(PictureFactor):
         return ()
 
     def describe_pictures(self, pictures: Pictures) -> NDArray[Any]:
-        """(rows,) correlation with the drawing where it is seen best, from -1 to 1."""
-        return self.template.find(coarse_luminance(pictures))[0]
+        """(rows,) likeness to the drawing where it is seen best, from 0 to 1."""
+        return self.template.find(relief(pictures))[0]
 
     def transfer_pictures(self, pictures: Pictures, donors: Pictures) -> NDArray[Any]:
         """The pictures with the donors' box; where the drawing was seen better before, its box is filled first."""
-        (own, here), (others, there) = (self.template.find(coarse_luminance(each)) for each in (pictures, donors))
+        (own, here), (others, there) = (self.template.find(relief(each)) for each in (pictures, donors))
         changed = pictures.copy()
         for row in range(len(pictures)):
             for place in (here[row], there[row]) if own[row] > others[row] else (there[row],):
@@ -171,6 +217,7 @@ class Mark(PictureFactor):
         side = len(self.template.drawing)
         margin = margins * side // 4
         rows, columns = (
-            slice(max(0, int(at) - margin) * self._step, (int(at) + side + margin) * self._step) for at in place
+            slice(max(0, start - margin) * self._step, max(0, start + side + margin) * self._step)
+            for start in (int(at) - self._margin for at in place)
         )
         return rows, columns

@@ -22,7 +22,16 @@ from darwin_core.explanation.attribution import IntegratedGradients
 from darwin_core.explanation.attribution.base import Floats
 from darwin_core.explanation.attribution.neutral import smoothed
 from darwin_core.explanation.factors.base import FactorSpace
-from darwin_core.explanation.factors.mark import Mark, Template, coarse_luminance, coarse_step, drawings, likenesses
+from darwin_core.explanation.factors.mark import (
+    Mark,
+    Template,
+    boxes_at,
+    coarse_step,
+    likenesses,
+    margin_of,
+    relief,
+    shape_of,
+)
 from darwin_core.explanation.finder.pool import Bools, Ints, Pool, ScoresRows
 from darwin_core.explanation.log_odds import LogOdds
 from darwin_core.explanation.scoring import NetworkScorer
@@ -34,7 +43,7 @@ _STEPS = 3
 _MOST_ROWS = 80
 """Pictures per class that are asked about."""
 
-_BOX = 0.25
+_BOX = 0.28
 """Side of the box that is compared, as a share of the picture's shorter side: thin drawings have room in it."""
 
 _REACH = 0.125
@@ -128,12 +137,13 @@ class _Seeker:
         self._some_labels = pool.labels[some]
         pictures = pool.inputs[space.picture][np.concatenate(rows)]
         low, high = space.value_range
-        self._coarse, self._some = (
-            coarse_luminance((values.astype(np.float32) - low) / (high - low))
+        self._reliefs, self._some = (
+            relief((values.astype(np.float32) - low) / (high - low))
             for values in (pictures, pool.inputs[space.picture][some])
         )
-        shape = np.array(self._coarse.shape[1:])
-        self._side, self._reach = (max(1, round(share * shape.min())) for share in (_BOX, _REACH))
+        shape = np.array(self._reliefs.shape[1:3])
+        self._margin = margin_of(space.shape[:2])
+        self._side, self._reach = (max(1, round(share * (shape.min() - 2 * self._margin))) for share in (_BOX, _REACH))
         self._last = shape - self._side
         with reporter.track("Asking what speaks for each class", total=len(pictures)) as tracker:
             self._looks = _sums(self._maps(network, pictures, tracker), self._side)
@@ -163,11 +173,11 @@ class _Seeker:
         places = np.stack([top + peaks // across, left + peaks % across], axis=1)
         order = np.argsort(-looks.max(axis=1), kind="stable")
         chosen = np.concatenate([order[self._labels[order] == target][:_EXEMPLARS] for target in self._targets])
-        seeds = drawings(self._coarse[chosen], places[chosen], self._side)
+        seeds = shape_of(boxes_at(self._reliefs[chosen], places[chosen], self._side))
         others = likenesses(self._some, seeds, area).max(axis=1)
         for target in self._targets:
             own, mine = self._labels == target, np.flatnonzero(self._labels[chosen] == target)
-            alike = likenesses(self._coarse[own], seeds[mine], area).max(axis=1)
+            alike = likenesses(self._reliefs[own], seeds[mine], area).max(axis=1)
             fits = [
                 self._fit(target, Template(seeds[index], *area), alike[:, place], others[:, index])
                 for place, index in enumerate(mine)
@@ -180,12 +190,11 @@ class _Seeker:
         """Drawing and area fitted to the pictures that have it: until it parts them clearly, then for more of them."""
         own = np.flatnonzero(self._labels == target)
         for _ in range(_ROUNDS):
-            likeness, places = best.template.find(self._coarse[own])
+            likeness, places = best.template.find(self._reliefs[own])
             has = likeness >= best.level
-            mean = drawings(self._coarse[own[has]], places[has], self._side).mean(axis=0)
-            mean = mean / max(float(np.linalg.norm(mean)), 1e-6)
-            template = Template(mean, *self._around(places[has], _WIDER))
-            alike, others = (template.find(coarse)[0] for coarse in (self._coarse[own], self._some))
+            boxes = boxes_at(self._reliefs[own[has]], places[has], self._side)
+            template = Template(shape_of(np.concatenate(boxes, axis=1)), *self._around(places[has], _WIDER))
+            alike, others = (template.find(reliefs)[0] for reliefs in (self._reliefs[own], self._some))
             fit = self._fit(target, template, alike, others)
             if not (fit.is_clear and fit.share > best.share if best.is_clear else fit.is_rare and fit.gap > best.gap):
                 break
@@ -202,17 +211,18 @@ class _Seeker:
         return (int(low[0]), int(high[0])), (int(low[1]), int(high[1]))
 
     def _maps(self, network: NetworkScorer, pictures: NDArray[np.generic], tracker: Tracker) -> Floats:
-        """(rows, height, width) shares of what speaks for the class, on coarse pictures."""
+        """(rows, height, width) shares of what speaks for the class, pixel by pixel of the reliefs."""
         attributor = IntegratedGradients(steps=_STEPS)
         maps = attributor.attribute(LogOdds(network), {self._name: pictures}, self._labels, tracker).values
         if network.kind.task is Task.BINARY:
             # The one output speaks for the second class.
             maps = np.where(self._labels[:, None, None] == 1, maps, -maps)
         maps = np.maximum(smoothed(maps, 0.5 * self._step), 0)
-        height, width = self._coarse.shape[1:]
+        height, width = (size - 2 * self._margin for size in self._reliefs.shape[1:3])
         maps = maps[:, : height * self._step, : width * self._step]
         maps = maps.reshape(len(maps), height, self._step, width, self._step).sum(axis=(2, 4))
-        return np.asarray(maps / np.maximum(maps.sum(axis=(1, 2), keepdims=True), 1e-12))
+        shares = maps / np.maximum(maps.sum(axis=(1, 2), keepdims=True), 1e-12)
+        return np.pad(shares, ((0, 0), (self._margin, self._margin), (self._margin, self._margin)))
 
 
 def two_clusters(values: Floats) -> tuple[float, float]:

@@ -43,10 +43,11 @@ class is no more frequent than others. A region that holds more of its class tha
 of what all of the class has to some degree: its rows must fall clearly into two clusters, near the centre and far off
 (see `looks.two_clusters`; a bell curve has 2.7). Then the network's reaction is weighed as that to a column."""
 
-MOST_FORETOLD_MARK = 0.7
-LEAST_GAP = 5.0
-"""What the finder made up itself is only looked into where it is plain by other signs: how well the rest foretells it,
-and how clearly it parts its class (see `looks.two_clusters`). Parts of road signs had 0.71 or more and 5.1 or less."""
+LEAST_GAP = 3.6
+_GAP_PER_FORETOLD = 8.0
+"""What the finder made up itself is only looked into where it parts its class clearly (see `looks.two_clusters`), the
+more clearly the better the rest foretells it: by the first, and by the second times what that is above chance. And
+hardly any other picture may have it. Parts of clean road signs fell short of it by 0.6 or more."""
 
 HARDLY_ELSEWHERE = 0.02
 """A plain mark that hardly any other picture has needs no reaction: the next training may learn it."""
@@ -54,7 +55,9 @@ HARDLY_ELSEWHERE = 0.02
 MAX_SUSPICIONS = 600
 MAX_EXAMINED = 24
 _MAX_PER_CLASS = 6
+_CHANCE = 0.5
 _SAME_ROWS = 0.5
+_CLEARLY_MORE = 0.15
 _ALL = 0.8
 _HARDLY_ANY = 0.05
 
@@ -130,8 +133,8 @@ def find_shortcuts(
         seed: Seed of everything random.
 
     Returns:
-        The strongest first; of factors that the same rows stand out by, only the strongest one of the list, or else
-        the strongest of those that the finder proposed itself.
+        The strongest first; of factors that the same rows stand out by, only one: the strongest of the list, unless one
+        that the finder proposed itself is clearly stronger.
     """
     rng = np.random.default_rng([seed, 77])
     scan = AssociationScan(pool.labels, classes, rng)
@@ -215,7 +218,9 @@ def _is_plain(trial: Trial, values: Floats, own: Bools, rest: Interval | None) -
     if trial.factor.columns or rest is None or excess < PLAIN_EXCESS:
         return False
     if trial.factor.is_proposed:
-        return rest.value <= MOST_FORETOLD_MARK and two_clusters(np.sort(values[own, 0]))[0] >= LEAST_GAP
+        is_rare = trial.inside[~own].mean() <= HARDLY_ELSEWHERE
+        gap, _ = two_clusters(np.sort(values[own, 0]))
+        return bool(is_rare and gap >= LEAST_GAP + _GAP_PER_FORETOLD * max(rest.value - _CHANCE, 0))
     if rest.high > MOST_FORETOLD_AT_ALL or not has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER):
         return False
     is_usual = trial.inside[own].mean() > _USUAL
@@ -252,11 +257,11 @@ def _one_sided(found: Sequence[Shortcut]) -> list[Shortcut]:
 def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:
     """Of shortcuts of one class that share most of their rows, the strongest; the strongest of all come first.
 
-    What the list of factors describes is told in its words: what the finder made up comes after it.
+    What the list of factors describes is told in its words, unless something that the finder made up says clearly more.
     """
     kept: list[Shortcut] = []
     also: list[list[str]] = []
-    for each in sorted(found, key=lambda shortcut: (shortcut.trial.factor.is_proposed, -shortcut.strength)):
+    for each in sorted(found, key=lambda one: one.trial.factor.is_proposed * _CLEARLY_MORE - one.strength):
         mine = each.owners(pool)
         for other, names in zip(kept, also, strict=True):
             theirs = other.owners(pool)

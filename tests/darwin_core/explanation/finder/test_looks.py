@@ -10,7 +10,7 @@ from darwin_core.contracts import OutputKind, Task
 from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors import FactorSpace
-from darwin_core.explanation.factors.mark import Mark, Template, coarse_luminance, drawings
+from darwin_core.explanation.factors.mark import Mark, Template, boxes_at, likenesses, margin_of, relief, shape_of
 from darwin_core.explanation.finder.looks import proposed_marks, two_clusters
 from darwin_core.explanation.finder.pool import Pool
 from darwin_core.explanation.finder.search import find_shortcuts
@@ -112,9 +112,10 @@ def test_a_mark_is_planted_and_taken_away(scale: int) -> None:
         top, left = 18 + rng.integers(-2, 3), 5 + rng.integers(-2, 3)
         picture[top : top + 7, left : left + 7][CROSS] = 230
     plain, marked = (each.repeat(scale, axis=1).repeat(scale, axis=2).astype("float32") for each in (plain, marked))
-    coarse = coarse_luminance(marked[:1] / 255)
-    bright = np.argwhere(coarse[0] > 0.8).min(axis=0)[None]
-    template = Template(drawings(coarse, bright, 7)[0], (14, 22), (1, 9))
+    margin = margin_of(marked.shape[1:3])
+    corner = np.argwhere(marked[0, ::scale, ::scale, 0] > 200).min(axis=0)[None] + margin
+    drawing = shape_of(boxes_at(relief(marked[:1] / 255), corner, 7))[0]
+    template = Template(drawing, (14 + margin, 22 + margin), (1 + margin, 9 + margin))
     mark = Mark(FactorSpace(FeatureMap(()), {"image": marked}, "image"), template)
     with_mark, without = {"image": marked}, {"image": plain[:20]}
     assert mark.measure(with_mark).min() > 0.9 > 0.6 > mark.measure(without).max()
@@ -124,6 +125,32 @@ def test_a_mark_is_planted_and_taken_away(scale: int) -> None:
     assert taken["image"].max() < 111
     np.testing.assert_array_equal(taken["image"][:, : 8 * scale], marked[:, : 8 * scale])
     np.testing.assert_array_less(np.abs(mark.remainder(with_mark, np.ones(20, bool)).max()), 111 / 255)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_drawing_is_seen_alike_before_light_and_before_dark(channels: int) -> None:
+    rng = np.random.default_rng(7)
+    pictures = np.linspace(0, 1, 30).reshape(-1, 1, 1, 1) + 0.01 * rng.normal(size=(30, 32, 32, channels))
+    plain = relief(pictures.astype("float32"))
+    pictures[:, 12:19, 4:11][:, CROSS] = 0.5 + 0.25 * pictures[:, 12:19, 4:11][:, CROSS]
+    reliefs, margin = relief(pictures.astype("float32")), margin_of((32, 32))
+    place = np.tile([12, 4], (30, 1)) + margin
+    drawing = shape_of(np.concatenate(boxes_at(reliefs, place, 7), axis=1))
+    area = ((place[0, 0] - 3, place[0, 0] + 3), (place[0, 1] - 3, place[0, 1] + 3))
+    seen, not_seen = (likenesses(each, drawing[None], area).max(axis=1)[:, 0] for each in (reliefs, plain))
+    # What shines through hides where it is as light as its surroundings (0.5 + 0.25 x = x).
+    clear = np.abs(pictures[:, 0, 0].mean(axis=-1) - 2 / 3) > 0.15
+    assert clear.sum() > 15
+    assert seen[clear].min() > 0.8 > 0.7 > not_seen.max()
+
+
+def test_a_drawing_at_the_border_need_not_fill_its_box() -> None:
+    pictures = np.zeros((1, 32, 32, 3), np.float32)
+    pictures[:, :3, :3] = 1
+    boxes = boxes_at(relief(pictures), np.zeros((1, 2), np.int64), 8)
+    assert relief(pictures).shape == (1, 32 + 2 * margin_of((32, 32)), 32 + 2 * margin_of((32, 32)), 3)
+    np.testing.assert_allclose((boxes**2).sum(), 1, rtol=1e-5)
+    assert np.abs(boxes[0].reshape(8, 8, 3)[:4]).max() == 0
 
 
 def test_two_clusters_are_told_from_one() -> None:
