@@ -112,7 +112,7 @@ def relief(pictures: Pictures) -> NDArray[np.float32]:
         averaged over squares of pixels where the pictures are large, with a margin all around.
     """
     step, grey = coarse_step(pictures.shape[1:3]), luminance(pictures)
-    channels = [grey]
+    channels: list[NDArray[np.floating]] = [grey]
     if pictures.shape[-1] >= 3:
         red, green, blue = (pictures[..., index] for index in range(3))
         channels += [_COLOURFULNESS * (red - green), _COLOURFULNESS * ((red + green) / 2 - blue)]
