@@ -6,7 +6,8 @@
 Each case trains a small network on a sub-sample with a confounder in a share of one class (and in the validation rows at
 the same share) and runs the finder blind, and its rivals on the same rows and network (`planted_rivals.py`): mean saliency,
 and with ``--peers-python`` cleanlab. Seconds are those of the processor. Cases that `planted.json` holds already are not run
-again. `--render` writes FINDER.md from it. `--seed` picks other plants, classes and rows.
+again, but cleanlab is asked where it has not been. `--render` writes FINDER.md from it. `--seed` picks other plants,
+classes and rows.
 """
 
 from __future__ import annotations
@@ -126,18 +127,42 @@ def picture_network(shape: tuple[int, ...], classes: int, seed: int) -> keras.Mo
     return model
 
 
-def run_pictures(args: argparse.Namespace, data: str, kind: str, plant: int, share: float, seed: int) -> Outcome:
-    """A case on pictures."""
-    (train, labels), (other, other_labels) = read_pictures(args.data, data, seed)
-    classes = int(labels.max()) + 1
+@dataclass
+class PictureCase:
+    """Pictures with a confounder in some rows of one class; clean ones hold none.
+
+    Attributes:
+        train: Pictures and labels that the network learns from.
+        other: Those that it does not.
+        classes: Number of classes.
+        target: Class that the plant is in.
+        affected: (rows of each part,) which hold the plant.
+        names: Beginnings of the names of factors that count as identification.
+        changed: (height, width) how much the plant changed each pixel in all.
+        pool: What the finder and its rivals see.
+    """
+
+    train: tuple[np.ndarray, np.ndarray]
+    other: tuple[np.ndarray, np.ndarray]
+    classes: int
+    target: int
+    affected: list[np.ndarray]
+    names: tuple[str, ...]
+    changed: np.ndarray
+    pool: Pool
+
+
+def picture_case(folder: Path, data: str, kind: str, plant: int, share: float, seed: int) -> PictureCase:
+    """Read pictures and plant."""
+    train, other = read_pictures(folder, data, seed)
+    classes = int(train[1].max()) + 1
     rng = np.random.default_rng([seed, plant])
     # Any class but the rarest of the sub-sample.
-    usual = np.flatnonzero(np.bincount(labels) >= 100)
-    target = int(rng.choice(usual))
+    target = int(rng.choice(np.flatnonzero(np.bincount(train[1]) >= 100)))
     affected = []
     names: tuple[str, ...] = ()
-    changed = np.zeros(train.shape[1:3])
-    for pictures, given in ((train, labels), (other, other_labels)):
+    changed = np.zeros(train[0].shape[1:3])
+    for pictures, given in (train, other):
         rows = np.flatnonzero((given == target) & (rng.random(len(given)) < share))
         affected.append(np.isin(np.arange(len(given)), rows))
         if kind != "clean":
@@ -145,28 +170,34 @@ def run_pictures(args: argparse.Namespace, data: str, kind: str, plant: int, sha
             before = pictures[rows].astype(np.float64)
             pictures[rows] = change(pictures[rows], rng)
             changed += np.abs(pictures[rows] - before).sum(axis=(0, 3))
+    pool = draw_pool(as_split(*train, "t"), as_split(*other, "v"), classes, rng)
+    return PictureCase(train, other, classes, target, affected, names, changed, pool)
+
+
+def run_pictures(args: argparse.Namespace, data: str, kind: str, plant: int, share: float, seed: int) -> Outcome:
+    """A case on pictures."""
+    case = picture_case(args.data, data, kind, plant, share, seed)
+    (train, labels), (other, other_labels) = case.train, case.other
     started = time.process_time()
-    model = picture_network(train.shape[1:], classes, seed)
+    model = picture_network(train.shape[1:], case.classes, seed)
     model.fit(train.astype("float32"), labels, batch_size=64, epochs=args.epochs, verbose=0)
     seconds = time.process_time() - started
-    network = NetworkScorer(model, OutputKind(task=Task.MULTICLASS, units=classes, from_logits=True))
-    splits = (
-        as_split(pictures, given, letter)
-        for pictures, given, letter in ((train, labels, "t"), (other, other_labels, "v"))
-    )
-    pool = draw_pool(*splits, classes, rng)
-    rule = DecisionRule(Task.MULTICLASS, tuple(str(index) for index in range(classes)), "label")
-    space = FactorSpace(FeatureMap(()), {"image": pool.inputs["image"][:512]}, "image")
+    network = NetworkScorer(model, OutputKind(task=Task.MULTICLASS, units=case.classes, from_logits=True))
+    rule = DecisionRule(Task.MULTICLASS, tuple(str(index) for index in range(case.classes)), "label")
+    space = FactorSpace(FeatureMap(()), {"image": case.pool.inputs["image"][:512]}, "image")
     accuracy = float((network.scores({"image": other.astype("float32")}).argmax(axis=1) == other_labels).mean())
     row = outcome(
-        data, kind, plant, share, seed, pool, space, network, rule, target, affected, names, accuracy, seconds
-    )
+        data, kind, plant, share, seed, case.pool, space, network, rule, case.target, case.affected, case.names,
+        accuracy, seconds,
+    )  # fmt: skip
     started = time.process_time()
-    has_place = changed.any() and kind not in EVERYWHERE
-    row.saliency = picture_saliency(network, pool, space, classes, target, changed if has_place else None)
+    has_place = case.changed.any() and kind not in EVERYWHERE
+    row.saliency = picture_saliency(
+        network, case.pool, space, case.classes, case.target, case.changed if has_place else None
+    )
     row.saliency_seconds = round(time.process_time() - started, 1)
     if args.peers_python:
-        row.cleanlab = cleanlab_check(args.peers_python, pool, kind)
+        row.cleanlab = cleanlab_check(args.peers_python, case.pool, kind)
     return row
 
 
@@ -329,16 +360,29 @@ def main() -> None:
         parser.error("--data DIR is needed: the folder with the data sets")
     for data, kind, plant, share, seed in cases(args.seed or [0]):
         name = f"{data} {kind} {plant} {share}"
-        if not re.search(args.case, name) or any((row["case"], row["seed"]) == (name, seed) for row in results):
+        if not re.search(args.case, name):
+            continue
+        known = next((row for row in results if (row["case"], row["seed"]) == (name, seed)), None)
+        if known and (known["cleanlab"] or not args.peers_python or data in TABLES):
+            continue
+        if known:
+            pool = picture_case(args.data, data, kind, plant, share, seed).pool
+            known["cleanlab"] = cleanlab_check(args.peers_python, pool, kind)
+            write(results, target)
             continue
         run = run_table if data in TABLES else run_pictures
         row = asdict(run(args, data, kind, plant, share, seed))
         print(f"{name}, seed {seed}: rank {row['rank']}, recall {row['recall']}, {row['false_alarms']} false alarms, "
               f"{row['train_seconds']} s + {row['find_seconds']} s; {[(f['factor'], f['class']) for f in row['found'][:3]]}", flush=True)  # fmt: skip
         results.append(row)
-        partial = target.with_suffix(".part")
-        partial.write_text(json.dumps(results, indent=1))
-        partial.replace(target)
+        write(results, target)
+
+
+def write(results: list[dict], target: Path) -> None:
+    """Replace the file; killed at any moment, the old one or the new one is there."""
+    partial = target.with_suffix(".part")
+    partial.write_text(json.dumps(results, indent=1))
+    partial.replace(target)
 
 
 if __name__ == "__main__":
