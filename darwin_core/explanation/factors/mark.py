@@ -170,8 +170,14 @@ class Mark(PictureFactor):
         super().__init__(space)
         self.template = template
         self._step, self._margin = coarse_step(space.shape[:2]), margin_of(space.shape[:2])
-        side, shape = len(template.drawing), [size // self._step for size in space.shape[:2]]
-        middles = ((first + last + side) / 2 - self._margin for first, last in (template.tops, template.lefts))
+        # Where the drawing is in its box: beside a border it may lie at one side.
+        weights, pixels = template.drawing**2, np.arange(len(template.drawing)) + 0.5
+        centres = (float(np.average(pixels, weights=weights.sum(axis=axis))) for axis in (1, 0))
+        middles = [
+            (first + last) / 2 - self._margin + centre
+            for (first, last), centre in zip((template.tops, template.lefts), centres, strict=True)
+        ]
+        shape = [size // self._step for size in space.shape[:2]]
         self.place = place_of(*(max(middle, 0) / size for middle, size in zip(middles, shape, strict=True)))
         """Where it lies, in words."""
         self.name = f"mark the network looks at ({self.place})"

@@ -49,6 +49,9 @@ _GAP_PER_FORETOLD = 8.0
 more clearly the better the rest foretells it: by the first, and by the second times what that is above chance. And
 hardly any other picture may have it. Parts of clean road signs fell short of it by 0.6 or more."""
 
+FEWEST_MARKED = 30
+"""Of fewer pictures neither of the two can be told well enough."""
+
 HARDLY_ELSEWHERE = 0.02
 """A plain mark that hardly any other picture has needs no reaction: the next training may learn it."""
 
@@ -219,8 +222,10 @@ def _is_plain(trial: Trial, values: Floats, own: Bools, rest: Interval | None) -
         return False
     if trial.factor.is_proposed:
         is_rare = trial.inside[~own].mean() <= HARDLY_ELSEWHERE
+        if not is_rare or trial.inside[own].sum() < FEWEST_MARKED:
+            return False
         gap, _ = two_clusters(np.sort(values[own, 0]))
-        return bool(is_rare and gap >= LEAST_GAP + _GAP_PER_FORETOLD * max(rest.value - _CHANCE, 0))
+        return bool(gap >= LEAST_GAP + _GAP_PER_FORETOLD * max(rest.value - _CHANCE, 0))
     if rest.high > MOST_FORETOLD_AT_ALL or not has_sharp_border(trial.region, values, own, most=_PLAIN_BORDER):
         return False
     is_usual = trial.inside[own].mean() > _USUAL
