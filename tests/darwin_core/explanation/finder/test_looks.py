@@ -153,6 +153,19 @@ def test_a_drawing_at_the_border_need_not_fill_its_box() -> None:
     assert np.abs(boxes[0].reshape(8, 8, 3)[:4]).max() == 0
 
 
+def test_a_mark_is_named_by_where_the_drawing_is_in_its_box() -> None:
+    pictures = np.zeros((1, 32, 32, 3), np.float32)
+    pictures[:, :4, 28:] = 1
+    margin = margin_of((32, 32))
+    # Boxes that begin at the upper border and end at the right one, or a little beyond.
+    place = np.array([[margin, 32 - 9 + margin]])
+    template = Template(
+        shape_of(boxes_at(relief(pictures), place, 9))[0], (margin - 1, margin + 1), (22 + margin, 24 + margin)
+    )
+    space = FactorSpace(FeatureMap(()), {"image": pictures}, "image")
+    assert Mark(space, template).place == "top right corner"
+
+
 def test_two_clusters_are_told_from_one() -> None:
     rng = np.random.default_rng(6)
     apart = np.sort(np.concatenate([rng.normal(0, 1, 60), rng.normal(8, 1, 40)]))
