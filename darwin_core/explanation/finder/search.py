@@ -108,6 +108,10 @@ class Shortcut:
         """Whether it is a flaw of the data, learned or not: a plain mark that hardly any other picture has."""
         return self.is_plain and self.association.elsewhere <= HARDLY_ELSEWHERE
 
+    def marks_clearly_more_than(self, other: Shortcut) -> bool:
+        """Whether the finder made it up and it holds more of its class than another one, beyond doubt."""
+        return self.trial.factor.is_proposed and self.association.low >= other.association.low + _CLEARLY_MORE
+
     @property
     def strength(self) -> float:
         """By what findings are ranked: what it does to decisions first, then how far it marks the class."""
@@ -137,7 +141,7 @@ def find_shortcuts(
 
     Returns:
         The strongest first; of factors that the same rows stand out by, only one: the strongest of the list, unless one
-        that the finder proposed itself is clearly stronger.
+        that the finder proposed itself marks clearly more of the class.
     """
     rng = np.random.default_rng([seed, 77])
     scan = AssociationScan(pool.labels, classes, rng)
@@ -262,16 +266,20 @@ def _one_sided(found: Sequence[Shortcut]) -> list[Shortcut]:
 def _distinct(found: Sequence[Shortcut], pool: Pool) -> tuple[Shortcut, ...]:
     """Of shortcuts of one class that share most of their rows, the strongest; the strongest of all come first.
 
-    What the list of factors describes is told in its words, unless something that the finder made up says clearly more.
+    What the list of factors describes is told in its words, unless what the finder made up marks clearly more of its
+    class.
     """
     kept: list[Shortcut] = []
     also: list[list[str]] = []
-    for each in sorted(found, key=lambda one: one.trial.factor.is_proposed * _CLEARLY_MORE - one.strength):
+    for each in sorted(found, key=lambda shortcut: (shortcut.trial.factor.is_proposed, -shortcut.strength)):
         mine = each.owners(pool)
-        for other, names in zip(kept, also, strict=True):
+        for place, other in enumerate(kept):
             theirs = other.owners(pool)
             if (mine & theirs).sum() >= _SAME_ROWS * min(mine.sum(), theirs.sum()):
-                names.append(each.trial.factor.name)
+                left_out = each
+                if not other.trial.factor.is_proposed and each.marks_clearly_more_than(other):
+                    kept[place], left_out = each, other
+                also[place].append(left_out.trial.factor.name)
                 break
         else:
             kept.append(each)
