@@ -59,6 +59,7 @@ _WIDER = 2
 
 _MOST_PER_CLASS = 2
 _OTHERS = 400
+_PARTS = 8
 _MOST_ELSEWHERE = 0.02
 _LEAST_CLUSTER = 8
 _PROMISING_GAP = 3.0
@@ -174,7 +175,9 @@ class _Seeker:
         order = np.argsort(-looks.max(axis=1), kind="stable")
         chosen = np.concatenate([order[self._labels[order] == target][:_EXEMPLARS] for target in self._targets])
         seeds = shape_of(boxes_at(self._reliefs[chosen], places[chosen], self._side))
-        others = likenesses(self._some, seeds, area).max(axis=1)
+        # Some at a time: a few drawings per class have likenesses at every place.
+        some = np.array_split(self._some, _PARTS)
+        others = np.concatenate([likenesses(part, seeds, area).max(axis=1) for part in some])
         for target in self._targets:
             own, mine = self._labels == target, np.flatnonzero(self._labels[chosen] == target)
             alike = likenesses(self._reliefs[own], seeds[mine], area).max(axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors import FactorSpace
 from darwin_core.explanation.factors.mark import Mark, Template, boxes_at, likenesses, margin_of, relief, shape_of
+from darwin_core.explanation.finder import search as searching
 from darwin_core.explanation.finder.looks import proposed_marks, two_clusters
 from darwin_core.explanation.finder.pool import Pool
-from darwin_core.explanation.finder.search import find_shortcuts
+from darwin_core.explanation.finder.search import Shortcut, find_shortcuts
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.progress import Reporter
 
@@ -77,6 +80,15 @@ def test_a_thin_mark_that_wanders_is_found() -> None:
     assert (own & marked).sum() >= 0.9 * own.sum()
     assert found[0].is_plain
     assert "a mark (lower part, left" in found[0].trial.factor.tell(pool.take(own), pool.take(~own))
+
+
+def test_a_mark_in_few_pictures_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, marked = signs(1200, 0, 0.6)
+    scorer = network(pool)
+    fewest = int((pool.labels == 2).sum()) + 1
+    assert marked.sum() < fewest
+    monkeypatch.setattr(searching, "FEWEST_MARKED", fewest)
+    assert not [each for each in search(pool, scorer) if isinstance(each.trial.factor, Mark) and each.is_plain]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -164,6 +176,23 @@ def test_a_mark_is_named_by_where_the_drawing_is_in_its_box() -> None:
     )
     space = FactorSpace(FeatureMap(()), {"image": pictures}, "image")
     assert Mark(space, template).place == "top right corner"
+
+
+@pytest.mark.parametrize(("more", "told"), [(0.2, "mark"), (0.1, "listed")])
+def test_a_mark_is_told_in_place_of_a_listed_factor_where_it_holds_clearly_more(more: float, told: str) -> None:
+    inside = np.arange(40) < 20
+    pool = Pool({}, np.zeros(40, np.int64), np.arange(40).astype(object), inside)
+
+    def shortcut(name: str, low: float, *, is_proposed: bool) -> Shortcut:
+        factor = SimpleNamespace(name=name, is_proposed=is_proposed)
+        reaction = SimpleNamespace(effect=SimpleNamespace(value=0.5))
+        trial = SimpleNamespace(factor=factor, inside=inside, target=0)
+        return Shortcut(trial, SimpleNamespace(low=low), None, True, {"reference": reaction})
+
+    found = [shortcut("mark", 0.4 + more, is_proposed=True), shortcut("listed", 0.4, is_proposed=False)]
+    (kept,) = searching._distinct(found, pool)
+    assert kept.trial.factor.name == told
+    assert set(kept.also) == {"mark", "listed"} - {told}
 
 
 def test_two_clusters_are_told_from_one() -> None:
