@@ -40,10 +40,22 @@ LIMITS = {"Name": "nofile", "Soft": 20000, "Hard": 20000}, {"Name": "nproc", "So
 
 
 @pytest.fixture(scope="module")
-def socket() -> Iterator[str]:
-    """podman's API on a socket of our own."""
+def podman() -> Iterator[list[str]]:
+    """The command, with a storage of our own: what another run was killed over and left behind is none of ours."""
     if shutil.which("podman") is None or os.geteuid() != 0:
         pytest.skip("podman is not installed, or may not be used")
+    home = Path(tempfile.mkdtemp(prefix="darwin-podman-"))
+    command = ["podman", "--root", f"{home}/storage", "--runroot", f"{home}/run", "--storage-driver", "vfs"]
+    try:
+        yield command
+    finally:
+        subprocess.run([*command, "rm", "--all", "--force", "--time", "0"], capture_output=True, check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def socket(podman: list[str]) -> Iterator[str]:
+    """podman's API on a socket of our own."""
     home = Path(tempfile.mkdtemp(prefix="darwin-podman-"))
     conf = home / "containers.conf"
     # A root without CAP_SYS_RESOURCE cannot have podman's default limits.
@@ -54,7 +66,7 @@ def socket() -> Iterator[str]:
     url = f"unix://{home}/podman.sock"
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["podman", "system", "service", "--time=0", url],
+            [*podman, "system", "service", "--time=0", url],
             env=os.environ | {"CONTAINERS_CONF": str(conf)},
             stdout=subprocess.DEVNULL,
             stderr=log,
@@ -70,17 +82,14 @@ def socket() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def image(socket: str) -> Iterator[str]:
+def image(podman: list[str]) -> str:
     """Two scripts that take the place of ``python``, and mount points."""
     scripts = {"darwin/stand-in/python": f'exec "{sys.executable}" "{STAND_IN}" -P "$@"'}
     if engine := os.environ.get("DARWIN_PYTHON"):
         scripts["darwin/engine/python"] = f'exec "{engine}" "$@"'
-    command = ["podman", "import", "--quiet", "-", IMAGE]
+    command = [*podman, "import", "--quiet", "-", IMAGE]
     subprocess.run(command, input=root_folder(scripts), check=True, capture_output=True, timeout=300)
-    try:
-        yield IMAGE
-    finally:
-        subprocess.run(["podman", "image", "rm", "--force", IMAGE], capture_output=True, check=False)
+    return IMAGE
 
 
 def root_folder(scripts: dict[str, str]) -> bytes:
