@@ -15,7 +15,7 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 import numpy as np
 from cleanlab import Datalab
 from cleanlab.datalab.internal.adapter.constants import DEFAULT_CLEANVISION_ISSUES
-from datasets import Dataset, Features, Image, Value
+from datasets import Dataset, Features, Image, Value, load_from_disk
 from PIL import Image as Picture
 
 
@@ -25,6 +25,10 @@ def main() -> None:
     pictures = [Picture.fromarray(each[..., 0] if each.shape[-1] == 1 else each) for each in case["pictures"]]
     rows = {"image": pictures, "label": [str(label) for label in case["labels"]]}
     data = Dataset.from_dict(rows, features=Features({"image": Image(), "label": Value("string")}))
+    # cleanlab hands the data over with every picture, which is cheap only where they are a file.
+    folder = sys.argv[1] + "-data"
+    data.save_to_disk(folder)
+    data = load_from_disk(folder)
     with contextlib.redirect_stdout(sys.stderr):
         lab = Datalab(data, label_name="label", image_key="image", verbosity=0)
         properties: dict[str, dict] = {name: {} for name in DEFAULT_CLEANVISION_ISSUES}

@@ -1,4 +1,5 @@
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ SHARES = st.floats(0.05, 0.8)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that is cut at a million rows in earnest is cut at 64 here, so that the seams are tested too."""
     monkeypatch.setattr(splitting, "_CHUNK", 64)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Examples make folders of their own, which go with pytest's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("scratch")))
+        yield
 
 
 def staged(folder: Path, table: pa.Table, entity: str | None = None) -> Staged:
