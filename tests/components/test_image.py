@@ -21,6 +21,7 @@ from darwin_core.contracts import ExportReport, SearchRecord
 ROOT = Path(__file__).parents[2]
 IMAGE = f"darwin-mlops:{__version__}"
 MOST_BYTES = 1_800_000_000
+SHUT_OFF = ("--network", "none", "--read-only", "--tmpfs", "/tmp:mode=1777")
 
 
 def pins(name: str) -> dict[str, str]:
@@ -78,7 +79,7 @@ class TestImage:
             monkeypatch.setenv(name, value)
 
     def run(self, *command: str, options: tuple[str, ...] = ()) -> str:
-        full = ["podman", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:mode=1777", *options]
+        full = ["podman", "run", "--rm", *SHUT_OFF, *options]
         done = subprocess.run([*full, IMAGE, *command], capture_output=True, text=True, timeout=1500)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -141,7 +142,7 @@ class TestImage:
             "outputs": {"artifacts": {}, "parameters": {}, "outputFile": f"{tmp_path}/out/executor_output.json"},
         }
         command = ["python", "-m", "darwin_components.launcher", "synthesize", "--executor-input", json.dumps(executor)]
-        options = ["--name", "darwin-stopped", "--network", "none", "--read-only", "--tmpfs", "/tmp:mode=1777", *work]
+        options = ["--name", "darwin-stopped", "--replace", *SHUT_OFF, *work]
         process = subprocess.Popen(
             ["podman", "run", *options, IMAGE, *command], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
         )
