@@ -25,7 +25,8 @@ from darwin_core.errors import NetworkError
 from darwin_core.networks.exporting import signature_names
 from darwin_core.networks.inputs import as_tensor
 from darwin_core.networks.measuring import weights_of
-from darwin_core.networks.wiring import Call, TensorRef, Wiring, read_wiring
+from darwin_core.networks.parts import build_part
+from darwin_core.networks.wiring import Call, Wiring, read_wiring
 
 _TABLES = (
     keras.layers.HashedCrossing,
@@ -98,14 +99,14 @@ def numeric_core(model: keras.Model) -> NumericCore:
     cut = {index: name for index, name in _cut_names(wiring, front, names).items() if index in read_by_core}
     served = signature_names(names.values())
     raw = {index: served[name] for index, name in names.items() if index in read_by_core}
-    network = _build(wiring, behind, raw | cut, wiring.outputs[0])
+    network = build_part(wiring, behind, raw | cut, wiring.outputs[0])
     read_by_front = {index for call in before for index in call.inputs}
     front_raw = {index: name for index, name in names.items() if index in read_by_front}
     return NumericCore(
         network=network,
         inputs=_described(wiring, raw | cut),
         columns={name: names[index] for index, name in raw.items()},
-        front=_build(wiring, before, front_raw, {name: index for index, name in cut.items()}) if cut else None,
+        front=build_part(wiring, before, front_raw, {name: index for index, name in cut.items()}) if cut else None,
         front_inputs=_described(wiring, front_raw) if cut else (),
         lookups=tuple(_describe_calls(before, names | cut)) if cut else (),
     )
@@ -160,25 +161,6 @@ def _cut_names(wiring: Wiring, front: set[str], inputs: Mapping[int, str]) -> di
             taken.add(name)
             found[tensor] = name
     return found
-
-
-def _build(wiring: Wiring, calls: Iterable[Call], inputs: Mapping[int, str], outputs: Any) -> keras.Model:
-    """These calls of the same layers, from tensors with these names to ``outputs`` (an index, or a dict of them)."""
-    tensors = {
-        index: keras.Input(batch_shape=wiring.shape(index), dtype=wiring.tensors[index].dtype, name=name)
-        for index, name in inputs.items()
-    }
-    fresh = dict(tensors)
-    for call in calls:
-        args, kwargs = keras.tree.map_structure(
-            lambda leaf: tensors[leaf.index] if isinstance(leaf, TensorRef) else leaf, call.arguments
-        )
-        made = keras.tree.flatten(call.operation(*args, **kwargs))
-        tensors.update(zip(call.outputs, made, strict=True))
-    wanted = (
-        {name: tensors[index] for name, index in outputs.items()} if isinstance(outputs, dict) else tensors[outputs]
-    )
-    return keras.Model({name: fresh[index] for index, name in inputs.items()}, wanted, name=wiring.name)
 
 
 def _described(wiring: Wiring, tensors: Mapping[int, str]) -> tuple[NetworkInput, ...]:

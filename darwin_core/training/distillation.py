@@ -20,12 +20,13 @@ from darwin_core.data import MappedSplit
 from darwin_core.data.permutation import Permutation
 from darwin_core.progress import Tracker
 from darwin_core.training.checkpoint import load_checkpoint, save_checkpoint
+from darwin_core.training.front import TrainedPart
 from darwin_core.training.losses import RowLoss, distillation_losses, label_losses
 from darwin_core.training.normalization import fast_normalization
 from darwin_core.training.optimizer import FlatAdamW
 from darwin_core.training.plan import TrainingPlan
 from darwin_core.training.recalibration import recalibrate
-from darwin_core.training.runtime import reseed, run_network, stable_seed, without_dropout
+from darwin_core.training.runtime import reseed, stable_seed, without_dropout
 from darwin_core.training.views import PLAIN, View
 
 Lesson = tuple[dict[str, Any], Any, Any, Any]
@@ -130,18 +131,19 @@ class Distiller:
                 so that the stint is over in time and ends at a rate near zero nevertheless.
         """
         started = time.monotonic()
+        part = TrainedPart(network)
         reseed(network, seed)
         optimizer = _optimizer(network, plan)
         losses = (self._labels, self._teacher_loss(self._kind, plan.temperature))
         with without_dropout(network), fast_normalization(network):
-            step = _step_function(network, optimizer, plan, losses, _signature(self._tensors(0, 1, seed)))
+            step = _step_function(network, optimizer, part, plan, losses, _signature(self._tensors(part, 0, 1, seed)))
         position = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         state = _distinct([*network.variables, *optimizer.variables, position])
         done = load_checkpoint(checkpoint, state) if checkpoint else 0
         if tracker and done:
             tracker.advance(float(position) * plan.batch_size, "resumed")
         saved = begun = time.monotonic()
-        chunks, first = self._chunks(plan, done, seed), done
+        chunks, first = self._chunks(part, plan, done, seed), done
         for steps, tensors in chunks:
             spent = (time.monotonic() - begun) / max(done - first, 1)
             affordable = seconds_left() / spent if done > first else math.inf
@@ -161,13 +163,13 @@ class Distiller:
         self.recalibrate(network)
         return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
 
-    def _chunks(self, plan: TrainingPlan, done: int, seed: int) -> Generator[tuple[int, Lesson]]:
+    def _chunks(self, part: TrainedPart, plan: TrainingPlan, done: int, seed: int) -> Generator[tuple[int, Lesson]]:
         """What is left of a stint in pieces, each a number of steps and their rows; the next is read meanwhile."""
         size = self._chunk_steps(plan)
 
         def read(start: int) -> tuple[int, Lesson]:
             steps = min(size, plan.steps - start)
-            return steps, self._tensors(start * plan.batch_size, steps * plan.batch_size, seed)
+            return steps, self._tensors(part, start * plan.batch_size, steps * plan.batch_size, seed)
 
         starts = range(done, plan.steps, size)
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -188,11 +190,11 @@ class Distiller:
         Returns:
             Rows, and the seconds that they took.
         """
-        optimizer = _optimizer(network, plan)
+        part, optimizer = TrainedPart(network), _optimizer(network, plan)
         losses = (self._labels, self._teacher_loss(self._kind, plan.temperature))
-        rows = self._tensors(0, _TRIAL_STEPS * plan.batch_size, seed=0)
+        rows = self._tensors(part, 0, _TRIAL_STEPS * plan.batch_size, seed=0)
         with without_dropout(network), fast_normalization(network):
-            step = _step_function(network, optimizer, plan, losses, _signature(rows))
+            step = _step_function(network, optimizer, part, plan, losses, _signature(rows))
         schedule = (tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64))
         step(*rows, tf.constant(1), *schedule)
         started = time.monotonic()
@@ -212,10 +214,10 @@ class Distiller:
         rows = min(_CHUNK_ROWS, _CHUNK_BYTES // max(row, 1))
         return max(1, rows // plan.batch_size)
 
-    def _tensors(self, start: int, count: int, seed: int) -> Lesson:
+    def _tensors(self, part: TrainedPart, start: int, count: int, seed: int) -> Lesson:
         inputs, labels, weights, outputs = self._data.take(start, count, seed)
         scaled = weights * np.float32(self._weight_scale)
-        tensors = {name: tf.constant(values) for name, values in inputs.items()}
+        tensors = dict(part.prepare({name: tf.constant(values) for name, values in inputs.items()}))
         return tensors, tf.constant(labels), tf.constant(scaled), tf.constant(outputs)
 
 
@@ -239,6 +241,7 @@ def _rate(plan: TrainingPlan, position: Any) -> Any:
 def _step_function(
     network: keras.Model,
     optimizer: FlatAdamW,
+    part: TrainedPart,
     plan: TrainingPlan,
     losses: tuple[RowLoss, RowLoss],
     signature: Any,
@@ -257,7 +260,7 @@ def _step_function(
     def learn(index: Any, inputs: Mapping[str, Any], labels: Any, weights: Any, teacher: Any) -> None:
         rows = {name: batch_of(values, index) for name, values in inputs.items()}
         with tf.GradientTape() as tape:
-            outputs = run_network(network, rows, training=True)
+            outputs = part.run(rows)
             per_row = (1.0 - share) * label_loss(batch_of(labels, index), outputs)
             per_row += share * teacher_loss(batch_of(teacher, index), outputs)
             loss = tf.reduce_mean(per_row * batch_of(weights, index))

@@ -39,8 +39,8 @@ def cost_line(name: str, rows: list[dict[str, Any]]) -> str:
 
     def both(field: str, form: str) -> str:
         before = median(row["summary"]["reference"][field] for row in rows)
-        after = median(row["summary"]["candidate"][field] for row in rows)
-        return f"{form.format(before)} -> {form.format(after)} ({100 * (after / before - 1):.1f} %)"
+        after = [row["summary"]["candidate"][field] for row in rows]
+        return f"{form.format(before)} -> {span(after, form)} ({100 * (median(after) / before - 1):.1f} %)"
 
     def latency(side: str) -> float | None:
         found = [row["summary"][side]["latency_ms"] for row in rows]
@@ -48,7 +48,8 @@ def cost_line(name: str, rows: list[dict[str, Any]]) -> str:
 
     before, after = latency("reference"), latency("candidate")
     milliseconds = f"{before:.2f} -> {after:.2f}" if before is not None and after is not None else ""
-    inputs = f"{median(row['summary']['candidate']['input_features'] for row in rows):.0f}"
+    before, after = ([row["summary"][side]["input_features"] for row in rows] for side in ("reference", "candidate"))
+    inputs = f"{median(before):.0f} -> {span(after, '{:.0f}')}"
     return f"| {name} | {len(rows)} | {both('parameters', '{:,.0f}')} | {both('macs', '{:,.0f}')} | {milliseconds} | {inputs} |"
 
 
