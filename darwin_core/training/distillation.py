@@ -160,7 +160,7 @@ class Distiller:
                 saved = time.monotonic()
         chunks.close()
         optimizer.finish()
-        self.recalibrate(network)
+        recalibrate(network, self._plain_batches(), part)
         return TrainingOutcome(done * plan.batch_size, time.monotonic() - started)
 
     def _chunks(self, part: TrainedPart, plan: TrainingPlan, done: int, seed: int) -> Generator[tuple[int, Lesson]]:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from darwin_core.training.runtime import run_network, walk_layers, without_dropout
+from darwin_core.training.front import TrainedPart
+from darwin_core.training.runtime import walk_layers, without_dropout
 
 
 def normalizations(network: keras.Model) -> list[Any]:
@@ -26,11 +27,18 @@ def normalizations(network: keras.Model) -> list[Any]:
     ]
 
 
-def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray[np.generic]]]) -> None:
+def recalibrate(
+    network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray[np.generic]]], part: TrainedPart | None = None
+) -> None:
     """Set the moving mean and variance of every batch normalisation to their averages over ``batches``.
 
     Statistics of a layer depend on those of the layers before it only through the batch itself, because the network
     runs in training mode: one pass is enough. Nothing happens in a network without batch normalisation.
+
+    Args:
+        network: Changed in place.
+        batches: Inputs by name, batch axis first.
+        part: What was trained of the network, where that is at hand: its front need not be traced again.
     """
     layers = normalizations(network)
     if not layers:
@@ -43,11 +51,12 @@ def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray
         for layer in layers:
             layer.momentum = 0.0  # the moving statistics become those of the batch
 
+        part = part or TrainedPart(network)
         with without_dropout(network):
             forward: Callable[[Any], Any] | None = None
             for inputs in batches:
-                tensors = {name: tf.constant(values) for name, values in inputs.items()}
-                forward = forward or _traced(network, tensors)
+                tensors = part.prepare({name: tf.constant(values) for name, values in inputs.items()})
+                forward = forward or _traced(part, tensors)
                 forward(tensors)
                 count += 1
                 for total, variable in zip(sums, variables, strict=True):
@@ -60,9 +69,9 @@ def recalibrate(network: keras.Model, batches: Iterable[Mapping[str, npt.NDArray
             variable.assign((total / count).astype(np.float32))
 
 
-def _traced(network: keras.Model, tensors: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """The network in training mode as one graph for batches of any size."""
+def _traced(part: TrainedPart, tensors: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """A network in training mode as one graph for batches of any size."""
     signature = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype) for name, value in tensors.items()}
-    function = tf.function(lambda inputs: run_network(network, inputs, training=True), autograph=False)
+    function = tf.function(part.run, autograph=False)
     traced: Callable[[Any], Any] = function.get_concrete_function(signature)
     return traced
