@@ -12,7 +12,8 @@ One newborn candidate per case, narrowed uniformly, is taught the same rows in t
              from a linear map of the candidate's own (after FitNets, Romero et al., arXiv 1412.6550).
 
 Road signs: a quarter of the training tracks and the validation part judge, the rest teaches, pictures varied as in synthesis.
-Fashion-MNIST: as in `proposals.py`. Test parts are never read. All settings were fixed before the first run.
+Fashion-MNIST: as in `proposals.py`. Test parts are never read. All settings were fixed before the first run. DISTILLATION_NOTES.md says what
+follows, and goes in as it is.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from darwin_core.training.losses import RowLoss, distillation_losses
 from darwin_core.training.views import View, teaching_views
 
 HERE = Path(__file__).parent
+NOTES = HERE / "DISTILLATION_NOTES.md"
 HINTS, HINT_WEIGHT = 32, 0.5
 DIST_TEMPERATURE, DIST_WEIGHT = 4.0, 2.0
 
@@ -213,6 +215,7 @@ def render(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | {case['rows']:,} | {case['judges']:,} | " + " | ".join(cells) + " |")
     lines += ["\n| case | commit | seeds |", "|---|---|---|"]
     lines += [f"| {name} | {case['commit']} | {', '.join(case['seeds'])} |" for name, case in results["cases"].items()]
+    lines.append("\n" + NOTES.read_text().rstrip())
     lines.append(f"\nCommand: `{results['command']}`; {platform.machine()}, {os.cpu_count()} shared cores.")
     return "\n".join(lines) + "\n"
 
