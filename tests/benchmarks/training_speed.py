@@ -1,10 +1,13 @@
-"""How much faster candidates train than with Keras' own batch normalisation and AdamW: makes TRAINING_SPEED.md.
+"""How much faster candidates train than with Keras' own batch normalisation and AdamW, or with normalisations of columns
+inside of the training step: makes TRAINING_SPEED.md.
 
-    python tests/benchmarks/training_speed.py --references DIR [--rounds 5]
+    python tests/benchmarks/training_speed.py --references DIR [--rounds 5] [--tables]
 
 From each road-sign reference a candidate of at most 20,000 parameters and 2.5 M MACs is cut, as `cases.py` has it but with
 uniform widths. The same training step is then run on random pictures both ways, turn by turn in one process. Seconds to the
-first step are those of tracing and of the first step of a chunk, measured once.
+first step are those of tracing and of the first step of a chunk, measured once. Tables are generated: columns of numbers,
+each with a normalisation of its own, before two narrow layers; rows per second are those by which a longer stint surpasses a
+shorter one. ``--tables`` measures only these and keeps what the page says of pictures.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ import tensorflow as tf
 from compact import commit
 
 from darwin_core.contracts import GroupInsight, HeadKind, Insights, OutputKind, Task
+from darwin_core.data import MappedSplit
 from darwin_core.dependency import analyse
 from darwin_core.networks import load_network, measure_cost
 from darwin_core.synthesis import Generator, SeparableGenerator, Situation, UniformGenerator
@@ -32,8 +36,9 @@ from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.inheritance import cut
 from darwin_core.synthesis.requirements import ResourceLimits
-from darwin_core.training import TrainingPlan
+from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, front
 from darwin_core.training.distillation import _optimizer, _signature, _step_function
+from darwin_core.training.front import TrainedPart
 from darwin_core.training.losses import distillation_losses, label_losses
 from darwin_core.training.normalization import fast_normalization
 from darwin_core.training.runtime import without_dropout
@@ -45,6 +50,8 @@ STRATEGIES: dict[str, Generator] = {
     "inception": SeparableGenerator(UniformGenerator()),
 }
 CLASSES, STEPS = 43, 32
+COLUMNS, TABLE_ROWS, STINTS = (15, 60, 369), 20_000, (40_000, 140_000)
+TABLES_HEAD = "## Tables"
 PLAN = TrainingPlan.for_data(1_000_000, images=True)
 
 
@@ -93,7 +100,9 @@ class Step:
         losses = (label_losses(kind, None), distillation_losses(kind, PLAN.temperature))
         started = time.monotonic()
         with without_dropout(network), surroundings:
-            self._step = _step_function(network, optimizer, PLAN, losses, _signature(self._lesson))
+            self._step = _step_function(
+                network, optimizer, TrainedPart(network), PLAN, losses, _signature(self._lesson)
+            )
         self._run(1)
         self.first_seconds = time.monotonic() - started
 
@@ -124,6 +133,64 @@ def measure(path: Path, generator: Generator, rounds: int) -> dict[str, Any]:
     }
 
 
+def table_network(columns: int) -> keras.Model:
+    """Normalised columns, and two narrow layers behind them."""
+    keras.utils.set_random_seed(0)
+    inputs = [keras.Input((1,), name=f"column_{number}") for number in range(columns)]
+    x = keras.layers.Concatenate()([keras.layers.Normalization(mean=0.0, variance=1.0)(column) for column in inputs])
+    for width in (16, 8):
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(keras.layers.Dense(width)(x)))
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(x))
+
+
+def measure_table(columns: int, rounds: int) -> dict[str, Any]:
+    """Normalisations inside of the step and before it, turn by turn."""
+    rng = np.random.default_rng(0)
+    values = {f"column_{number}": rng.normal(size=TABLE_ROWS).astype(np.float32) for number in range(columns)}
+    labels = rng.integers(0, 2, TABLE_ROWS).astype(np.int32)
+    dtypes = {name: column.dtype for name, column in values.items()}
+    split = MappedSplit(values, dtypes, labels, None, [str(row) for row in range(TABLE_ROWS)])
+    outputs = rng.normal(size=(TABLE_ROWS, 1)).astype(np.float32)
+    kind = OutputKind(task=Task.BINARY, units=1, from_logits=False)
+    distiller = Distiller(kind, DistillationData(split, ((PLAIN, outputs),)))
+
+    def seconds(samples: int) -> float:
+        return distiller.train(table_network(columns), TrainingPlan.for_data(samples, images=False), seed=0).seconds
+
+    def speed() -> tuple[float, float]:
+        short, long = (seconds(samples) for samples in STINTS)
+        return (STINTS[1] - STINTS[0]) / (long - short), long
+
+    fewest, found = front._FEWEST_CALLS, []
+    for _ in range(rounds):
+        front._FEWEST_CALLS = columns + 2  # never split
+        inside = speed()
+        front._FEWEST_CALLS = fewest
+        found.append((inside, speed()))
+    return {
+        "inside": median(inside[0] for inside, _ in found),
+        "before": median(before[0] for _, before in found),
+        "ratio": median(before[0] / inside[0] for inside, before in found),
+        "long": (median(inside[1] for inside, _ in found), median(before[1] for _, before in found)),
+    }
+
+
+def render_tables(results: dict[int, dict[str, Any]], command: str) -> str:
+    """The part about tables."""
+    lines = [
+        f"{TABLES_HEAD}\n",
+        f"Normalisations of the columns run with every step of 128 rows, or once for each chunk of 4,096; commit {commit()}; command",
+        f"`{command}`. Medians. The last column is a whole stint of {STINTS[1]:,} rows, with building, tracing and recalibration.\n",
+        "| columns | rows/s, with every step | rows/s, once for each chunk | ratio | seconds of a stint |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {columns} | {row['inside']:,.0f} | {row['before']:,.0f} | {row['ratio']:.2f} | {row['long'][0]:.1f} -> {row['long'][1]:.1f} |"
+        for columns, row in results.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def render(results: dict[str, dict[str, Any]], command: str) -> str:
     """The page."""
     lines = [
@@ -145,15 +212,29 @@ def render(results: dict[str, dict[str, Any]], command: str) -> str:
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--references", type=Path, required=True)
+    parser.add_argument("--references", type=Path, help="folder with the road-sign references")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tables", action="store_true", help="measure tables only")
     args = parser.parse_args()
+    if args.references is None and not args.tables:
+        parser.error("--references DIR is needed: the folder with the road-sign references")
+    page = HERE / "TRAINING_SPEED.md"
+    pictures = page.read_text().partition(TABLES_HEAD)[0] if args.tables else pictures_part(args)
+    tables = {}
+    for columns in COLUMNS:
+        tables[columns] = measure_table(columns, args.rounds)
+        print(columns, tables[columns], flush=True)
+    command = f"training_speed.py --rounds {args.rounds} --tables"
+    page.write_text(pictures.rstrip() + "\n\n" + render_tables(tables, command))
+
+
+def pictures_part(args: argparse.Namespace) -> str:
+    """Measure candidates for pictures; what the page says of them."""
     results = {}
     for name, generator in STRATEGIES.items():
         results[name] = measure(args.references / f"gtsrb_{name}.keras", generator, args.rounds)
         print(name, results[name], flush=True)
-    command = f"training_speed.py --references DIR --rounds {args.rounds}"
-    (HERE / "TRAINING_SPEED.md").write_text(render(results, command))
+    return render(results, f"training_speed.py --references DIR --rounds {args.rounds}")
 
 
 if __name__ == "__main__":
