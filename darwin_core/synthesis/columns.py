@@ -19,6 +19,7 @@ import numpy.typing as npt
 from darwin_core.data import MappedSplit
 from darwin_core.data.permutation import Permutation
 from darwin_core.dependency import DependencyGraph
+from darwin_core.networks import Predictor
 from darwin_core.synthesis.examiner import predict_split
 from darwin_core.synthesis.judgement import Judge, exaggerated
 
@@ -99,12 +100,13 @@ class ColumnSelector:
         Silent columns are read all the same: what their loss does to this very network, offspring make good at once.
         """
         usual = usual_values(self._train, [*gone, *ranked])
-        whole = self._judge.quality(predict_split(network, self._validation)) if ranked else None
+        predictor = Predictor(network)
+        whole = self._judge.quality(predict_split(predictor, self._validation)) if ranked else None
         few, most = 0, len(ranked)
         while whole is not None and few < most:
             middle = (few + most + 1) // 2
             blind = _with(self._validation, {name: usual[name] for name in (*gone, *ranked[:middle])})
-            quality = self._judge.quality(predict_split(network, blind))
+            quality = self._judge.quality(predict_split(predictor, blind))
             if self._judge.indicator.shortfall(None, exaggerated(whole, quality)) <= 0.0:
                 few = middle
             else:

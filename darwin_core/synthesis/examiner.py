@@ -17,9 +17,9 @@ from darwin_core.synthesis.judgement import Judge, Judgement
 _ROWS = 2048
 
 
-def predict_split(network: keras.Model, split: MappedSplit) -> npt.NDArray[np.float32]:
-    """Raw outputs on all rows of a split, shape (rows, units)."""
-    predictor = Predictor(network)
+def predict_split(network: keras.Model | Predictor, split: MappedSplit) -> npt.NDArray[np.float32]:
+    """Raw outputs on all rows of a split, shape (rows, units); a predictor saves who asks again the tracing."""
+    predictor = network if isinstance(network, Predictor) else Predictor(network)
     return np.concatenate([predictor(batch.inputs) for batch in split.batches(_ROWS)]).astype(np.float32)
 
 
