@@ -98,6 +98,7 @@ class Breeder:
         Returns:
             The offspring after their race.
         """
+        pace.note(f"generation {generation}: choosing what to keep")
         network = load_network(parent.path)
         graph = analyse(network)
         drafts = Drafts(network, graph, self._probings.of(parent, graph))
