@@ -4,15 +4,19 @@
 
 For each bound the search's own calibration says how many MACs a network may have; a network of that many, with channels
 allocated as the search allocates them, is then measured anew, three times. Nothing is trained: latency does not depend on
-what the weights are. Prints one line per bound and writes ``latency.json``.
+what the weights are. Prints one line per bound and writes ``latency.json`` and LATENCY.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
+import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from compact import commit
@@ -25,6 +29,9 @@ from darwin_core.synthesis.inheritance import inherit
 from darwin_core.synthesis.journal import Journal
 from darwin_core.synthesis.latency import LatencyCalibration
 from darwin_core.synthesis.requirements import RequirementsIndicator, ResourceLimits
+
+PAGE, NOTES = (Path(__file__).with_name(name) for name in ("LATENCY.md", "LATENCY_NOTES.md"))
+NEAR = 0.10
 
 
 class Bench:
@@ -72,6 +79,27 @@ class Bench:
         }
 
 
+def render(results: list[dict[str, Any]], command: str) -> str:
+    """The page."""
+    near = sum(abs(row["reached_over_bound"] - 1) <= NEAR for row in results)
+    lines = [
+        "# How near a bound on latency is hit\n",
+        f"Made by `tests/benchmarks/latency.py`; commit {results[0]['commit']}; command `{command}`; {platform.machine()},",
+        f"{os.cpu_count()} shared cores, one thread, batch 1, median latency. The network that the search's calibration allows for a bound,",
+        "measured anew (median of three), over the bound; beside it one that has as many MACs in proportion as the bound has milliseconds.",
+        f"{near} of {len(results)} are within {NEAR:.0%} of the bound.\n",
+        "| reference | its ms | narrowest, ms | bound, ms | networks measured | MACs allowed | reached / bound | in proportion / bound |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['network']} | {row['reference_ms']:.2f} | {row['narrowest_ms']:.2f} | {row['bound_ms']:.2f} | {row['networks_measured']} "
+        f"| {row['macs']:,.0f} | {row['reached_over_bound']:.2f} | {row['in_proportion_over_bound']:.2f} |"
+        for row in results
+    ]
+    notes = NOTES.read_text().rstrip() if NOTES.exists() else ""
+    return "\n".join([*lines, "", notes]).rstrip() + "\n"
+
+
 def main() -> None:
     """Calibrate and measure again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,6 +116,9 @@ def main() -> None:
             results.append({"network": name, **bench.bound(share), "commit": commit()})
             print(json.dumps(results[-1]), flush=True)
             (args.output / "latency.json").write_text(json.dumps(results, indent=1))
+    words = [Path(word).name if word.startswith("/") else word for word in sys.argv]
+    words[0] = Path(words[0]).name
+    PAGE.write_text(render(results, " ".join(words)))
 
 
 if __name__ == "__main__":
