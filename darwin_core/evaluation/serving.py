@@ -12,6 +12,7 @@ from darwin_core.contracts import Check, Task, Verdict
 from darwin_core.data import MappedSplit
 from darwin_core.evaluation.scoring import LoadedNetwork
 from darwin_core.networks import Predictor
+from darwin_core.wording import listed
 
 CHECK_ID = "O1"
 _ROWS = 256
@@ -47,7 +48,7 @@ def serving_check(
     gone = [item.name for item in reference.inputs if item.name not in _by_name(candidate)]
     passed = "Inputs, output, batches of 1 and 256, missing values and repeated calls behave as the reference's do"
     if gone:
-        passed += f"; the search dropped the inputs {', '.join(gone)} on purpose, and a server may still send them"
+        passed += f"; the search dropped the inputs {listed(gone, most=8)} on purpose, and a server may still send them"
     return Check(
         check_id=CHECK_ID,
         title="Serving contract",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from darwin_core.contracts import FeatureAttribution, Finding, FindingKind
-from darwin_core.explanation.checks.wording import listed, percent
+from darwin_core.wording import listed, percent
 
 _ABOUT_INFLUENCE = frozenset({FindingKind.LEAKING_COLUMN, FindingKind.SHIFT, FindingKind.TRAIN_SERVE_SKEW})
 

@@ -17,11 +17,11 @@ from darwin_core.data.decoders import as_utf8, input_array
 from darwin_core.data.parquet import iter_parquet, open_parquet
 from darwin_core.errors import DataError
 from darwin_core.explanation.attribution.base import Floats, Inputs
-from darwin_core.explanation.checks.wording import percent
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.scoring import NetworkScorer
 from darwin_core.explanation.subject import alert_threshold
 from darwin_core.networks import network_inputs
+from darwin_core.wording import percent
 
 MAX_ROWS = 5_000
 _BATCH_ROWS = 8192

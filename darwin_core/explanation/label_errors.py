@@ -19,12 +19,12 @@ from darwin_core.contracts import Finding, FindingExample, FindingKind, Severity
 from darwin_core.data import MappedSplit
 from darwin_core.explanation.attribution.base import Floats
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE, MAX_AFFECTED_IDS
-from darwin_core.explanation.checks.wording import counted, listed, percent
 from darwin_core.explanation.finder.findings import FindingWithRows
 from darwin_core.explanation.label_noise import WrongLabels, find_wrong_labels, most_probable, rows_to_list
 from darwin_core.explanation.overlay import picture_uri, to_pixels
 from darwin_core.explanation.subject import ScoredRows, Subject, has_score
 from darwin_core.progress import Reporter
+from darwin_core.wording import counted, listed, percent
 
 NAME = "wrong labels"
 """How the report calls what is looked for here."""

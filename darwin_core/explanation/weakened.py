@@ -20,13 +20,13 @@ from darwin_core.evaluation.multiplicity import holm
 from darwin_core.explanation.attribution.features import FeatureMap
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE, MAX_AFFECTED_IDS
 from darwin_core.explanation.checks.statistics import Interval
-from darwin_core.explanation.checks.wording import counted, percent
 from darwin_core.explanation.factors import PictureFactor, factors_of
 from darwin_core.explanation.finder.findings import FindingWithRows
 from darwin_core.explanation.finder.subject import factor_space
 from darwin_core.explanation.reasons import show_value
 from darwin_core.explanation.subject import ScoredRows, Subject, decision_rule
 from darwin_core.progress import Reporter
+from darwin_core.wording import counted, percent
 
 NAME = "groups that compaction serves worse"
 """How the report calls what is looked for here."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from darwin_core.contracts import Finding, FindingKind, Severity
 from darwin_core.explanation.checks.base import CheckedData, DataCheck, register_check
 from darwin_core.explanation.checks.columns import Column
-from darwin_core.explanation.checks.wording import counted, listed
+from darwin_core.wording import counted, listed
 
 
 @register_check

@@ -12,7 +12,7 @@ from scipy.special import gammaln
 from darwin_core.contracts import Finding, FindingKind, Severity
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE, CheckedData, DataCheck, register_check
 from darwin_core.explanation.checks.columns import Column, same_values
-from darwin_core.explanation.checks.wording import counted, listed
+from darwin_core.wording import counted, listed
 
 
 @register_check

@@ -9,7 +9,7 @@ from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, D
 from darwin_core.explanation.checks.coincidence import beyond_chance, chance_of_equal_rows
 from darwin_core.explanation.checks.columns import Bools, Ints
 from darwin_core.explanation.checks.statistics import share_interval
-from darwin_core.explanation.checks.wording import counted, percent
+from darwin_core.wording import counted, percent
 
 
 @register_check

@@ -30,7 +30,7 @@ from darwin_core.explanation.checks.base import (
 from darwin_core.explanation.checks.columns import Bools, Column, Floats, Ints, show_number
 from darwin_core.explanation.checks.encoding import assign_folds, cross_fit, discretise
 from darwin_core.explanation.checks.statistics import Interval, auc_interval, correlation_interval, share_interval
-from darwin_core.explanation.checks.wording import counted, listed, percent
+from darwin_core.wording import counted, listed, percent
 
 _MIN_CLASS_ROWS = 20
 _MOST_TIME_COLUMNS = 6

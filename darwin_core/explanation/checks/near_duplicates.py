@@ -24,7 +24,7 @@ from darwin_core.explanation.checks.coincidence import beyond_chance
 from darwin_core.explanation.checks.near_pictures import Asked, NearPictures, find_near, query_count
 from darwin_core.explanation.checks.near_rows import natural_rate, near_in, near_of_another_label
 from darwin_core.explanation.checks.statistics import Interval, share_interval
-from darwin_core.explanation.checks.wording import counted, percent
+from darwin_core.wording import counted, percent
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]

@@ -8,7 +8,7 @@ from darwin_core.contracts import Finding, FindingKind, Severity
 from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS, CheckedData, DataCheck, Fingerprints, register_check
 from darwin_core.explanation.checks.coincidence import beyond_chance, chance_of_equal_rows
 from darwin_core.explanation.checks.statistics import share_interval
-from darwin_core.explanation.checks.wording import counted, percent
+from darwin_core.wording import counted, percent
 
 
 @register_check

@@ -15,7 +15,7 @@ from darwin_core.evaluation.multiplicity import holm
 from darwin_core.explanation.checks.base import FALSE_ALARM_RATE, CheckedData, DataCheck, register_check
 from darwin_core.explanation.checks.columns import show_number
 from darwin_core.explanation.checks.statistics import Stability, share_interval, stability
-from darwin_core.explanation.checks.wording import counted, listed, percent
+from darwin_core.wording import counted, listed, percent
 
 PROFILE_CATEGORIES = 200
 """Profiles list this many categories at most; a shorter list is complete."""

@@ -21,7 +21,7 @@ from darwin_core.explanation.checks.columns import Column
 from darwin_core.explanation.checks.skew_distributions import distance, explained
 from darwin_core.explanation.checks.skew_kinds import Kind, differing, kind_by_row, share_text
 from darwin_core.explanation.checks.statistics import Stability, share_interval
-from darwin_core.explanation.checks.wording import counted, listed, percent
+from darwin_core.wording import counted, listed, percent
 
 Ints = NDArray[np.int64]
 

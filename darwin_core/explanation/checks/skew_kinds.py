@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from darwin_core.contracts import ColumnKind
 from darwin_core.explanation.checks.columns import Column, show_number
-from darwin_core.explanation.checks.wording import listed, percent
+from darwin_core.wording import listed, percent
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

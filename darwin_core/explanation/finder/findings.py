@@ -23,7 +23,6 @@ from darwin_core.contracts import (
 from darwin_core.data import MappedSplit
 from darwin_core.explanation.attribution.base import Inputs
 from darwin_core.explanation.checks.base import MAX_AFFECTED_IDS
-from darwin_core.explanation.checks.wording import counted, listed, percent
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import PictureFactor
 from darwin_core.explanation.finder.experiments import Reaction, Trial
@@ -31,6 +30,7 @@ from darwin_core.explanation.finder.pool import Bools, Ints, Pool, ScoresRows
 from darwin_core.explanation.finder.search import Shortcut
 from darwin_core.explanation.overlay import picture_uri, to_pixels
 from darwin_core.storage import atomic_file
+from darwin_core.wording import counted, listed, percent
 
 _BATCH_ROWS = 1024
 _EXAMPLES = 3

@@ -6,9 +6,9 @@ import keras
 
 from darwin_core.contracts import Finding, FindingKind, FixKind
 from darwin_core.dependency import analyse, narrow
-from darwin_core.explanation.checks.wording import listed
 from darwin_core.explanation.fixes.base import Case, Fix, Means, is_leaking_column, register_fix
 from darwin_core.explanation.fixes.parts import Part
+from darwin_core.wording import listed
 
 
 @register_fix

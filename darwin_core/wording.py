@@ -1,4 +1,4 @@
-"""Small pieces of sentences that several checks share."""
+"""Small pieces of sentences that several messages share."""
 
 from __future__ import annotations
 
