@@ -83,9 +83,7 @@ def test_the_weights_are_the_same(build: Callable[[], keras.Model], monkeypatch:
     network = build()
     assert not TrainedPart(network).is_split
     together = trained(network)
-    assert any(
-        np.abs(a - b).max() > 0 for a, b in zip(apart, build().get_weights(), strict=True) if a.dtype.kind == "f"
-    )
+    assert not np.array_equal(apart[-1], np.asarray(build().get_weights()[-1])), "nothing was trained"
     for one, other in zip(apart, together, strict=True):
         np.testing.assert_array_equal(one, other)
 
