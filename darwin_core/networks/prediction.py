@@ -32,7 +32,7 @@ class Predictor:
         signature = {
             given.name: tf.TensorSpec((None, *given.shape), given.dtype, name=given.name) for given in self.inputs
         }
-        self._function = tf.function(forward, input_signature=[signature])
+        self._function = tf.function(forward, input_signature=[signature], autograph=False)
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]], batch_size: int = 512) -> NDArray[Any]:
         """Raw outputs, shape (rows, ...).

@@ -73,7 +73,7 @@ class TrainedPart:
         if self._traced is None:
             # Traced once for any number of rows: with hundreds of columns, tracing takes seconds.
             specs = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype) for name, value in given.items()}
-            self._traced = tf.function(self._front, input_signature=[specs])
+            self._traced = tf.function(self._front, input_signature=[specs], autograph=False)
         return self._traced(given)
 
     def run(self, rows: Tensors) -> Any:
