@@ -37,6 +37,7 @@ class HeadKind(StrEnum):
 
     KEEP = "keep"
     GLOBAL_POOLING = "global_pooling"
+    WEIGHTED_POOLING = "weighted_pooling"
 
 
 class BlockOperator(StrEnum):

@@ -24,9 +24,7 @@ def poolable_flattens(wiring: Wiring) -> frozenset[str]:
     return frozenset(
         call.name
         for call in calls
-        if call.name not in shared
-        and _is_feature_map(wiring, call)
-        and _read_by_dense(call.outputs[0], consumers, ends)
+        if call.name not in shared and _is_feature_map(wiring, call) and read_by_dense(call.outputs[0], consumers, ends)
     )
 
 
@@ -36,11 +34,12 @@ def _is_feature_map(wiring: Wiring, call: Call) -> bool:
     return 3 <= len(shape) <= 5 and known and math.prod(size or 1 for size in shape[1:-1]) > 1
 
 
-def _read_by_dense(tensor: int, consumers: dict[int, list[Call]], ends: set[int]) -> bool:
+def read_by_dense(tensor: int, consumers: dict[int, list[Call]], ends: set[int]) -> bool:
+    """Whether only Dense layers read a tensor, directly or through activations and dropout, and it is no output."""
     if tensor in ends or not consumers[tensor]:
         return False
     return all(
         type(call.operation) is layers.Dense
-        or (isinstance(call.operation, _TRANSPARENT) and _read_by_dense(call.outputs[0], consumers, ends))
+        or (isinstance(call.operation, _TRANSPARENT) and read_by_dense(call.outputs[0], consumers, ends))
         for call in consumers[tensor]
     )

@@ -11,6 +11,7 @@ from darwin_core.rewriting.downsampling import can_downsample_early as can_downs
 from darwin_core.rewriting.offering import Offer as Offer
 from darwin_core.rewriting.offering import Offers as Offers
 from darwin_core.rewriting.offering import offers as offers
+from darwin_core.rewriting.pooling import weighted_pooling as weighted_pooling
 from darwin_core.rewriting.tables import Table as Table
 from darwin_core.rewriting.tables import find_tables as find_tables
 from darwin_core.rewriting.tables import table_rows as table_rows

@@ -183,6 +183,32 @@ class Chain:
         return tensor
 
 
+def with_replacements(
+    wiring: Wiring, replacements: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]] | None = None
+) -> keras.Model:
+    """A copy of a network in which something else is called in the place of some layers.
+
+    Args:
+        wiring: The network.
+        replacements: Layer name -> what is called there.
+        changes: Layer name -> constructor arguments that its copy has instead of its own.
+    """
+    clones: dict[str, keras.Operation] = {}
+
+    def operation(call: Call) -> Any:
+        if call.name in replacements:
+            return replacements[call.name]
+        if call.name not in clones:
+            clones[call.name] = clone_operation(call.operation, call.name, (changes or {}).get(call.name, {}))
+        return clones[call.name]
+
+    network = rebuild(wiring, operation)
+    originals = wiring.layers()
+    for name, clone in clones.items():
+        copy_weights(originals[name], clone)
+    return network
+
+
 def _assign(layer: keras.Layer, values: Sequence[NDArray[Any]]) -> None:
     for weight, value in zip(weights_of(layer), values, strict=True):
         weight.assign(np.asarray(value, dtype=np.float32))
@@ -196,17 +222,4 @@ def _downsampled(model: keras.Model) -> keras.Model:
         raise NetworkError(
             f"Network '{model.name}' cannot halve its picture earlier, because {error.message}."
         ) from None
-    clones: dict[str, keras.Operation] = {}
-
-    def operation(call: Call) -> Any:
-        if call.name in plan.removed:
-            return Chain(())
-        if call.name not in clones:
-            clones[call.name] = clone_operation(call.operation, call.name, plan.changes.get(call.name, {}))
-        return clones[call.name]
-
-    network = rebuild(wiring, operation)
-    originals = wiring.layers()
-    for name, clone in clones.items():
-        copy_weights(originals[name], clone)
-    return network
+    return with_replacements(wiring, {name: Chain(()) for name in plan.removed}, plan.changes)

@@ -29,6 +29,7 @@ from darwin_core.contracts import (
 from darwin_core.dependency import analyse
 from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency, save_network
 from darwin_core.progress import Reporter
+from darwin_core.rewriting import weighted_pooling
 from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.breeding import Breeder, Frame
 from darwin_core.synthesis.candidates import Candidate
@@ -55,7 +56,14 @@ from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.synthesis.thinning import Thinning
 from darwin_core.synthesis.trimming import TableTrimmer
-from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
+from darwin_core.training import (
+    DistillationData,
+    Distiller,
+    TeacherCache,
+    TrainingPlan,
+    teaching_views,
+    unoptimized_graphs,
+)
 
 REFERENCE_ID = "reference"
 
@@ -93,6 +101,7 @@ class Search:
         self._workdir, self._reporter, self._seconds = workdir, reporter, dict[str, float]()
         self._network = load_network(reference.path)
         self._graph = analyse(self._network)
+        self._head = HeadKind.GLOBAL_POOLING if HeadKind.GLOBAL_POOLING in self._graph.heads else HeadKind.KEEP
         self._cost = measure_cost(self._network)
         self._teacher = TeacherCache(cache_dir / "teacher", reference.sha256, Predictor(self._network), reporter)
         self._images = any(values.ndim == 4 for values in train.split.inputs.values())
@@ -102,12 +111,22 @@ class Search:
 
     def run(self) -> SearchOutcome:
         """Search, finish, choose, and hold the choice against the control."""
+        with unoptimized_graphs(not self._images):
+            return self._search()
+
+    def go_on_from(self, point: PickedPoint) -> SearchOutcome:
+        """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
+        with unoptimized_graphs(not self._images):
+            return self._go_on_from(point)
+
+    def _search(self) -> SearchOutcome:
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
         reference, tables = self._trimmed(reference, judge)
         probings = Probings(self._inquisitor(), self._workdir / "insights")
         with self._timed("probing"):
             insights = probings.of(reference, self._graph)
+        reference = self._weighted(reference)
         frame = self._frame(judge, insights, reference)
         selector = ColumnSelector(judge, self._train.split, self._validation.split)
         breeder = Breeder(aim.generator, probings, selector, nursery, effort, frame, seed=aim.seed)
@@ -128,8 +147,7 @@ class Search:
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
-    def go_on_from(self, point: PickedPoint) -> SearchOutcome:
-        """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
+    def _go_on_from(self, point: PickedPoint) -> SearchOutcome:
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
         reference, tables = self._trimmed(reference, judge)
@@ -137,6 +155,8 @@ class Search:
         place = [item.candidate_id for item in candidates].index(point.pick.candidate_id)
         picked = candidates[place]
         genome = picked.record.genome
+        if genome.head is HeadKind.WEIGHTED_POOLING:
+            reference = self._weighted(reference)
         frame = Frame(self._cost, judge.indicator.limits(), genome.head, genome.dropped_inputs)
         with self._reporter.track("Synthesis") as tracker:
             pace = Pace(tracker, effort.finish_samples(picked.record.cost, 1) * (2 if aim.budget.control else 1))
@@ -261,11 +281,23 @@ class Search:
         self._graph = analyse(self._network)
         return replace(reference, path=path), tables
 
+    def _weighted(self, reference: Candidate) -> Candidate:
+        """The reference with a head that weighs positions, where that makes sense: what offspring inherit from.
+
+        It has the groups of the reference, whose insights hold for it: they are seen before, because a head that was
+        flattened is at first no more than an average here.
+        """
+        network = weighted_pooling(self._network) if self._images else None
+        if network is None:
+            return reference
+        path = self._workdir / "weighted.keras"
+        save_network(network, path)
+        self._network, self._graph, self._head = network, analyse(network), HeadKind.WEIGHTED_POOLING
+        return replace(reference, path=path)
+
     def _frame(self, judge: Judge, insights: Insights, reference: Candidate) -> Frame:
         """Head, inputs and ceilings. A bound on latency becomes one on MACs."""
-        pooled = HeadKind.GLOBAL_POOLING in self._graph.heads
-        limits = judge.indicator.limits()
-        head = HeadKind.GLOBAL_POOLING if pooled else HeadKind.KEEP
+        limits, head = judge.indicator.limits(), self._head
         use = insights.input_use
         if limits.input_features is not None:
             ranked = sorted(self._graph.droppable_inputs, key=lambda name: -use.get(name, 0.0))

@@ -54,22 +54,21 @@ def pictures(rows: int, seed: int) -> MappedSplit:
     return as_split({"image": images}, labels)
 
 
-def test_images_get_a_pooling_head(tmp_path: Path) -> None:
+def test_images_get_a_head_that_weighs_positions(tmp_path: Path) -> None:
     x = image = keras.Input((8, 8, 1), name="image")
     x = keras.layers.Rescaling(1 / 255)(x)
     for filters in (8, 16):
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-    x = keras.layers.Dense(32, activation="relu", name="hidden")(keras.layers.Flatten(name="flat")(x))
+    x = keras.layers.Dense(32, activation="relu", name="hidden")(keras.layers.Flatten(name="flatten")(x))
     network = keras.Model(image, keras.layers.Dense(3, name="stripes")(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     found = search(tmp_path, network, loss, pictures(900, 0), pictures(400, 1))
     assert found.record.reference.cost.parameters > 30_000
-    assert found.chosen.record.genome.head is HeadKind.GLOBAL_POOLING
-    assert found.record.controls[0].record.genome.head is HeadKind.GLOBAL_POOLING
-    assert any(
-        isinstance(layer, keras.layers.GlobalAveragePooling2D) for layer in load_network(found.chosen.path).layers
-    )
+    assert found.chosen.record.genome.head is HeadKind.WEIGHTED_POOLING
+    assert found.record.controls[0].record.genome.head is HeadKind.WEIGHTED_POOLING
+    pooling = load_network(found.chosen.path).get_layer("global_average_pooling_weights")
+    assert np.asarray(pooling.kernel).std() > 0.0  # it starts with equal weights, and learned others
     assert found.chosen.record.quality is not None
     assert (found.chosen.record.quality.accuracy or 0) > 0.6
     assert found.insights.input_use == {"image_0": 1.0}
