@@ -56,14 +56,7 @@ from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.synthesis.thinning import Thinning
 from darwin_core.synthesis.trimming import TableTrimmer
-from darwin_core.training import (
-    DistillationData,
-    Distiller,
-    TeacherCache,
-    TrainingPlan,
-    teaching_views,
-    unoptimized_graphs,
-)
+from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
 
 REFERENCE_ID = "reference"
 
@@ -111,15 +104,6 @@ class Search:
 
     def run(self) -> SearchOutcome:
         """Search, finish, choose, and hold the choice against the control."""
-        with unoptimized_graphs(not self._images):
-            return self._search()
-
-    def go_on_from(self, point: PickedPoint) -> SearchOutcome:
-        """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
-        with unoptimized_graphs(not self._images):
-            return self._go_on_from(point)
-
-    def _search(self) -> SearchOutcome:
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
         reference, tables = self._trimmed(reference, judge)
@@ -147,7 +131,8 @@ class Search:
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
-    def _go_on_from(self, point: PickedPoint) -> SearchOutcome:
+    def go_on_from(self, point: PickedPoint) -> SearchOutcome:
+        """Finish the picked network where it is not finished yet, and hold it against a control of its own size."""
         aim, effort = self._aim, self._effort
         judge, reference, nursery = self._prepare()
         reference, tables = self._trimmed(reference, judge)

@@ -11,7 +11,6 @@ from darwin_core.training.runtime import prepare_runtime as prepare_runtime
 from darwin_core.training.runtime import reseed as reseed
 from darwin_core.training.runtime import run_network as run_network
 from darwin_core.training.runtime import stable_seed as stable_seed
-from darwin_core.training.runtime import unoptimized_graphs as unoptimized_graphs
 from darwin_core.training.teacher import TeacherCache as TeacherCache
 from darwin_core.training.views import PLAIN as PLAIN
 from darwin_core.training.views import View as View

@@ -34,21 +34,6 @@ def prepare_runtime(seed: int, threads: int | None = None) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-@contextmanager
-def unoptimized_graphs(wanted: bool) -> Iterator[None]:
-    """Run graphs as they were traced, where ``wanted``: TensorFlow's optimizer (grappler) does not rewrite them first.
-
-    A search traces several graphs for each candidate. For networks of tables, rewriting one takes a tenth of a second
-    up to seconds (hundreds of columns) and the steps are no faster for it; convolutions gain by it.
-    """
-    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": wanted or before})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})
-
-
 def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
     """A search traces each of many networks once, which TensorFlow mistakes for one function traced many times."""
     return "triggered tf.function retracing" not in record.getMessage()

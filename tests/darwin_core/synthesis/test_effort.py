@@ -97,6 +97,6 @@ def test_given_time_a_finish_on_pictures_takes_longer() -> None:
 
     usual = finish(None, images=True)
     assert usual == 16 * 30_000
-    assert finish(1000.0, images=True) == 3 * usual
+    assert finish(1000.0, images=True) == 9 * usual
     assert finish(10.0, images=True) == pytest.approx(1_000_000, rel=0.01)
     assert finish(1000.0, images=False) == finish(None, images=False)
