@@ -16,7 +16,7 @@ _RACE_MACS = 3e12
 _RACE_EPOCHS = {True: 4, False: 10}
 _FINISH_RACES = 4
 _PATIENT_RACES = 36
-"""Where a person gives seconds, they are used: on pictures, accuracy rises long after four races (GTSRB, RESULTS.md)."""
+"""Where a person gives seconds, they are used: on pictures, accuracy rises long after four races (RESULTS.md)."""
 
 _SMALLEST_RACE, _LARGEST_RACE = 40_000, 2_000_000
 _FEWEST_ROWS = 2_000
