@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from darwin_core.contracts import HeadKind
-from darwin_core.dependency import analyse, narrow
+from darwin_core.dependency import DependencyGraph, analyse, narrow
 from darwin_core.dependency.heads import read_by_dense
 from darwin_core.networks.wiring import Call, Wiring, read_wiring
 from darwin_core.rewriting.applying import Chain, flat_network, with_replacements
@@ -25,7 +25,7 @@ _MOST_POSITIONS = 64
 """Larger maps would get more weights than the average over them hides."""
 
 
-def weighted_pooling(model: keras.Model) -> keras.Model | None:
+def weighted_pooling(model: keras.Model, graph: DependencyGraph | None = None) -> keras.Model | None:
     """A copy of a network whose head weighs positions, starting as their average; None where it has no such head.
 
     A head is the average over a two-dimensional feature map of up to 64 positions that nothing else reads (as a
@@ -34,15 +34,16 @@ def weighted_pooling(model: keras.Model) -> keras.Model | None:
 
     Args:
         model: A Functional or Sequential network; nested ones are written out flat.
+        graph: The dependency graph of ``model``, to save analysing it again.
 
     Raises:
         NetworkError: The network's graph cannot be read.
     """
-    graph = analyse(flat_network(model))
-    flat = graph.source
+    graph = graph or analyse(model)
     if HeadKind.GLOBAL_POOLING in graph.heads:
-        flat = narrow(flat, {}, head=HeadKind.GLOBAL_POOLING, graph=graph)
-    wiring = read_wiring(flat)
+        wiring = read_wiring(narrow(model, {}, head=HeadKind.GLOBAL_POOLING, graph=graph))
+    else:
+        wiring = read_wiring(flat_network(model))
     poolings = [call for call in wiring.calls if _is_head(wiring, call)]
     if not poolings:
         return None

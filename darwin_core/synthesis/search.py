@@ -272,7 +272,7 @@ class Search:
         It has the groups of the reference, whose insights hold for it: they are seen before, because a head that was
         flattened is at first no more than an average here.
         """
-        network = weighted_pooling(self._network) if self._images else None
+        network = weighted_pooling(self._network, self._graph) if self._images else None
         if network is None:
             return reference
         path = self._workdir / "weighted.keras"

@@ -24,7 +24,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -213,36 +213,71 @@ def render(results: dict[str, Any]) -> str:
             spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
             cells.append(f"{median(values):.2f} %{spread}")
         lines.append(f"| {name} | {case['rows']:,} | {case['judges']:,} | " + " | ".join(cells) + " |")
-    lines += ["\n| case | commit | seeds |", "|---|---|---|"]
-    lines += [f"| {name} | {case['commit']} | {', '.join(case['seeds'])} |" for name, case in results["cases"].items()]
-    lines.append("\n" + NOTES.read_text().rstrip())
-    lines.append(f"\nCommand: `{results['command']}`; {platform.machine()}, {os.cpu_count()} shared cores.")
+    lines += [*origin(results), "\n" + NOTES.read_text().rstrip(), command(results)]
     return "\n".join(lines) + "\n"
+
+
+def run(
+    doc: str | None,
+    page: Path,
+    cases: Sequence[str],
+    rows: int,
+    measure_case: Callable[[str, argparse.Namespace, int], tuple[Bench, Any]],
+    render_page: Callable[[dict[str, Any]], str],
+) -> None:
+    """Measure cases for each seed and write JSON and page after each, from the command line.
+
+    Args:
+        doc: What ``--help`` says.
+        page: The page; the JSON has its name, in the folder that ``--output`` names.
+        cases: Their names.
+        rows: How many rows teach where ``--rows`` does not say.
+        measure_case: Name, arguments and seed -> the bench, and what was found on it.
+        render_page: Writes the page.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--references", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="folder for the JSON")
+    parser.add_argument("--seed", type=int, action="append")
+    parser.add_argument("--rows", type=int, default=rows)
+    parser.add_argument("--case", action="append", choices=cases)
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    target = args.output / f"{page.stem.lower()}.json"
+    results = json.loads(target.read_text()) if target.exists() else {"cases": {}}
+    script = f"{page.stem.lower()}.py"
+    results["command"] = f"{script} --data DIR --references DIR --output DIR --rows {args.rows}"
+    for name in args.case or cases:
+        for seed in args.seed or [0]:
+            prepare_runtime(seed)
+            bench, found = measure_case(name, args, seed)
+            case = results["cases"].setdefault(name, {"seeds": {}})
+            case |= {"rows": bench.rows, "judges": len(bench.validation.labels), "commit": commit()}
+            case["seeds"][str(seed)] = found
+            target.write_text(json.dumps(results, indent=1))
+            page.write_text(render_page(results))
+
+
+def origin(results: dict[str, Any]) -> list[str]:
+    """How a page ends: each case's commit and seeds."""
+    rows = [f"| {name} | {case['commit']} | {', '.join(case['seeds'])} |" for name, case in results["cases"].items()]
+    return ["\n| case | commit | seeds |", "|---|---|---|", *rows]
+
+
+def command(results: dict[str, Any]) -> str:
+    """The last line of a page."""
+    return f"\nCommand: `{results['command']}`; {platform.machine()}, {os.cpu_count()} shared cores."
 
 
 def main() -> None:
     """Measure and write JSON and page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--references", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder for distillation.json")
-    parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--rows", type=int, default=150_000)
-    parser.add_argument("--case", action="append", choices=CASES)
-    args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
-    target = args.output / "distillation.json"
-    results = json.loads(target.read_text()) if target.exists() else {"cases": {}}
-    results["command"] = f"distillation.py --data DIR --references DIR --output DIR --rows {args.rows}"
-    for name in args.case or CASES:
-        for seed in args.seed or [0]:
-            prepare_runtime(seed)
-            bench = CASES[name](args.data, args.references, seed, args.rows)
-            case = results["cases"].setdefault(name, {"seeds": {}})
-            case |= {"rows": bench.rows, "judges": len(bench.validation.labels), "commit": commit()}
-            case["seeds"][str(seed)] = measure(bench, seed)
-            target.write_text(json.dumps(results, indent=1))
-    (HERE / "DISTILLATION.md").write_text(render(results))
+
+    def measure_case(name: str, args: argparse.Namespace, seed: int) -> tuple[Bench, Any]:
+        bench = CASES[name](args.data, args.references, seed, args.rows)
+        return bench, measure(bench, seed)
+
+    run(__doc__, HERE / "DISTILLATION.md", list(CASES), 150_000, measure_case, render)
 
 
 if __name__ == "__main__":

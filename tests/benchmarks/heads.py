@@ -1,6 +1,6 @@
 """Whether a head should average over positions or weigh them: makes HEADS.md.
 
-    python tests/benchmarks/heads.py --data DIR --references DIR --output DIR [--seed N ...] [--rows 300000] [--network NAME ...]
+    python tests/benchmarks/heads.py --data DIR --references DIR --output DIR [--seed N ...] [--rows 300000] [--case NAME ...]
 
 For each road-sign reference a newborn candidate, narrowed uniformly to 20,000 parameters and 2.5 M MACs, is taught the same
 rows in the same order with either head: the average over the last feature map, and `weighted_pooling`, whose weights count
@@ -11,24 +11,19 @@ tracks, and the order of the rows, depend on the seed. Test parts are never read
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from compact import commit
-from distillation import Bench, newborn, signs
+from distillation import Bench, command, newborn, origin, run, signs
 
 from darwin_core.contracts import OutputKind, Task
 from darwin_core.networks import Predictor, load_network, measure_cost
 from darwin_core.rewriting import weighted_pooling
-from darwin_core.training import DistillationData, Distiller, TrainingPlan, prepare_runtime
+from darwin_core.training import DistillationData, Distiller, TrainingPlan
 
-HERE = Path(__file__).parent
 NETWORKS = ("vgg", "resnet", "inception")
 
 
@@ -64,7 +59,7 @@ def render(results: dict[str, Any]) -> str:
         "| reference | rows taught | judges | average | weighted | weighted is ahead by | parameters | MACs |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for name, case in results["networks"].items():
+    for name, case in results["cases"].items():
         seeds = list(case["seeds"].values())
         columns = [[100 * seed[head]["accuracy"] for seed in seeds] for head in ("average", "weighted")]
         columns.append([weighted - average for average, weighted in zip(*columns, strict=True)])
@@ -74,11 +69,7 @@ def render(results: dict[str, Any]) -> str:
             for key in ("parameters", "macs")
         ]
         lines.append(f"| {name} | {case['rows']:,} | {case['judges']:,} | " + " | ".join(cells + costs) + " |")
-    lines += ["\n| reference | commit | seeds |", "|---|---|---|"]
-    lines += [
-        f"| {name} | {case['commit']} | {', '.join(case['seeds'])} |" for name, case in results["networks"].items()
-    ]
-    lines.append(f"\nCommand: `{results['command']}`; {platform.machine()}, {os.cpu_count()} shared cores.")
+    lines += [*origin(results), command(results)]
     return "\n".join(lines) + "\n"
 
 
@@ -89,28 +80,13 @@ def _cell(values: list[float], form: str) -> str:
 
 def main() -> None:
     """Measure and write JSON and page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--references", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder for heads.json")
-    parser.add_argument("--seed", type=int, action="append")
-    parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--network", action="append", choices=NETWORKS)
-    args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
-    target = args.output / "heads.json"
-    results = json.loads(target.read_text()) if target.exists() else {"networks": {}}
-    results["command"] = f"heads.py --data DIR --references DIR --output DIR --rows {args.rows}"
-    for name in args.network or NETWORKS:
-        for seed in args.seed or [0]:
-            prepare_runtime(seed)
-            bench = signs(args.data, args.references, seed, args.rows)
-            bench = replace(bench, network=load_network(args.references / f"gtsrb_{name}.keras"))
-            case = results["networks"].setdefault(name, {"seeds": {}})
-            case |= {"rows": bench.rows, "judges": len(bench.validation.labels), "commit": commit()}
-            case["seeds"][str(seed)] = measure(bench, seed)
-            target.write_text(json.dumps(results, indent=1))
-            (HERE / "HEADS.md").write_text(render(results))
+
+    def measure_case(name: str, args: argparse.Namespace, seed: int) -> tuple[Bench, Any]:
+        bench = signs(args.data, args.references, seed, args.rows)
+        bench = replace(bench, network=load_network(args.references / f"gtsrb_{name}.keras"))
+        return bench, measure(bench, seed)
+
+    run(__doc__, Path(__file__).with_name("HEADS.md"), NETWORKS, 300_000, measure_case, render)
 
 
 if __name__ == "__main__":
