@@ -1,4 +1,4 @@
-"""Do scores mean what they say? Calibration slope, its comparison between networks, and a map between score scales.
+"""Do scores mean what they say? Calibration slope, its comparison between networks, and maps between score scales.
 
 The slope is that of logistic recalibration (D. R. Cox, "Two further applications of a model for binary regression",
 Biometrika 45, 1958): fit ``logit P(y = 1) = intercept + slope * logit(score)``. 1 is right, below 1 the scores boast.
@@ -6,6 +6,9 @@ Biometrika 45, 1958): fit ``logit P(y = 1) = intercept + slope * logit(score)``.
 Between two networks' scales, :func:`align_scales` finds the affine map of the log-odds under which a threshold keeps
 its meaning: same median, same share of alerts. A regression of one on the other (Platt's map) would not do: it shrinks
 towards the mean and takes alerts away in the tail, where the threshold lies.
+
+Of several classes, :func:`fit_temperature` finds the factor of the log-odds that makes the probabilities most likely
+(C. Guo et al., "On calibration of modern neural networks", ICML 2017, temperature scaling): no decision changes.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from darwin_core.evaluation.proportions import Interval, quantile
 from darwin_core.evaluation.ranking import Floats
@@ -22,6 +27,8 @@ _CLIP = 1e-7
 _ITERATIONS = 50
 _TOLERANCE = 1e-9
 _SINGULAR = 1e12  # condition number: scores are constant, or separate the classes perfectly
+_LARGEST_FACTOR = 20.0
+_LIKELIHOOD_RATIO = 3.84  # the 95 % point of chi-squared with one degree of freedom (S. S. Wilks, 1938)
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,34 @@ def align_scales(scores: ArrayLike, wanted: ArrayLike, *, alert_budget: float) -
         return None
     slope = float((other[1] - other[0]) / (own[1] - own[0]))
     return ScoreMap(intercept=float(other[1] - slope * own[1]), slope=slope)
+
+
+def fit_temperature(probabilities: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float | None:
+    """The inverse temperature: ``softmax(factor * log(probabilities))`` has the largest likelihood on these rows.
+
+    Args:
+        probabilities: Of each class, shape (n, classes).
+        labels: Class indices, shape (n,).
+        weights: Row weights, shape (n,).
+
+    Returns:
+        The factor, below 1 where the probabilities boast; or None where these rows do not tell it from 1 (likelihood
+        ratio test), or every row is right, so that no factor would be large enough.
+    """
+    logs = np.log(np.maximum(np.asarray(probabilities, np.float64), np.finfo(np.float32).tiny))
+    truth = np.asarray(labels, np.int64)[:, None]
+    weight = np.ones(len(logs)) if weights is None else np.asarray(weights, np.float64)
+
+    def surprise(log_factor: float) -> float:
+        shares = log_softmax(np.exp(log_factor) * logs, axis=1)
+        return float(-(weight @ np.take_along_axis(shares, truth, axis=1)[:, 0]))
+
+    edge = float(np.log(_LARGEST_FACTOR))
+    found = minimize_scalar(surprise, bounds=(-edge, edge), method="bounded")
+    told = 2 * (surprise(0.0) - found.fun) * len(logs) / weight.sum()
+    if told < _LIKELIHOOD_RATIO or (logs.argmax(axis=1) == truth[:, 0])[weight > 0].all():
+        return None
+    return float(np.exp(found.x))
 
 
 def slope_ratio_bounds(

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from darwin_core.evaluation.calibration import align_scales, fit_logistic, slope_ratio_bounds
+from darwin_core.evaluation.calibration import align_scales, fit_logistic, fit_temperature, slope_ratio_bounds
 
 
 def sigmoid(values):
@@ -94,3 +95,35 @@ def test_negative_slopes_have_no_ratio():
     upside_down = fit_logistic(1 - scores, labels)
     assert upside_down.slope < 0
     assert slope_ratio_bounds(upside_down, fit_logistic(scores, labels), confidence=0.95) is None
+
+
+def _classes(seed: int, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """True log-odds of five classes, and labels drawn from them."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(0, 2, (rows, 5))
+    return odds, (odds + rng.gumbel(size=odds.shape)).argmax(axis=1)
+
+
+@pytest.mark.parametrize("boast", [0.5, 2.0, 3.0])
+def test_temperature_undoes_a_boast(boast: float) -> None:
+    odds, labels = _classes(0)
+    factor = fit_temperature(softmax(boast * odds, axis=1), labels)
+    assert factor == pytest.approx(1 / boast, rel=0.06)
+
+
+def test_true_probabilities_keep_their_temperature() -> None:
+    found = [fit_temperature(softmax(odds, axis=1), labels) for odds, labels in map(_classes, range(20))]
+    assert sum(factor is not None for factor in found) <= 4  # one in twenty is expected by chance
+
+
+def test_temperature_counts_weights() -> None:
+    odds, labels = _classes(1)
+    boasting = np.arange(len(odds)) % 2 == 0
+    scores = softmax(np.where(boasting[:, None], 3.0, 0.5) * odds, axis=1)
+    assert fit_temperature(scores, labels, np.where(boasting, 1.0, 0.0)) == pytest.approx(1 / 3, rel=0.1)
+    assert fit_temperature(scores, labels, np.where(boasting, 0.0, 7.0)) == pytest.approx(2.0, rel=0.1)
+
+
+def test_no_temperature_where_every_row_is_right() -> None:
+    labels = np.arange(600) % 3
+    assert fit_temperature(np.eye(3)[labels] * 0.7 + 0.1, labels) is None
