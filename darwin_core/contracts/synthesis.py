@@ -215,6 +215,9 @@ class SearchRecord(Document):
     reason: str = Field(description="why this candidate, as a sentence")
     exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
     tables: tuple[TrimmedTable, ...] = Field(default=(), description="lookup tables that every candidate has smaller")
+    mirrored: bool = Field(
+        default=False, description="whether candidates learned from mirrored pictures as well: the labels stay true"
+    )
     rivals: tuple[Rival, ...] = Field(
         default=(), description="the parallel searches, of which this record is that of the best"
     )

@@ -24,6 +24,7 @@ from darwin_core.contracts import (
     HeadKind,
     Insights,
     Latency,
+    Task,
     TrimmedTable,
 )
 from darwin_core.dependency import analyse
@@ -56,7 +57,16 @@ from darwin_core.synthesis.sizing import SizeSchedule
 from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.synthesis.thinning import Thinning
 from darwin_core.synthesis.trimming import TableTrimmer
-from darwin_core.training import DistillationData, Distiller, TeacherCache, TrainingPlan, teaching_views
+from darwin_core.training import (
+    MIRRORED,
+    PLAIN,
+    DistillationData,
+    Distiller,
+    TeacherCache,
+    TrainingPlan,
+    mirror_keeps_labels,
+    teaching_views,
+)
 
 REFERENCE_ID = "reference"
 
@@ -97,6 +107,7 @@ class Search:
         self._head = HeadKind.GLOBAL_POOLING if HeadKind.GLOBAL_POOLING in self._graph.heads else HeadKind.KEEP
         self._cost = measure_cost(self._network)
         self._teacher = TeacherCache(cache_dir / "teacher", reference.sha256, Predictor(self._network), reporter)
+        self._mirrored = False
         self._images = any(values.ndim == 4 for values in train.split.inputs.values())
         self._journal = Journal(workdir / "journal.jsonl")
         self._clock = Clock(aim.budget.seconds, self._journal.total("seconds"))
@@ -127,7 +138,7 @@ class Search:
             controls = self._controls(chosen, reference, frame, nursery, pace)
         whole = replace(reference, path=self._reference.path)
         record = record_search(aim, self._reference.kind.task, whole, candidates, controls, chosen, self._seconds)
-        record = record.model_copy(update={"tables": tables})
+        record = record.model_copy(update={"tables": tables, "mirrored": self._mirrored})
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
@@ -155,7 +166,7 @@ class Search:
         task = self._reference.kind.task
         whole = replace(reference, path=self._reference.path)
         record = record_search(aim, task, whole, candidates, controls, chosen, seconds, point)
-        record = record.model_copy(update={"tables": tables})
+        record = record.model_copy(update={"tables": tables, "mirrored": self._mirrored})
         by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
@@ -191,7 +202,8 @@ class Search:
         rows, kind = self._train.split, self._reference.kind
         with self._timed("teacher"):
             outputs = self._teacher.outputs(rows, self._train.sha256)
-        views = teaching_views(kind.task, images=self._images)
+            self._mirrored = self._mirror_keeps_labels()
+        views = teaching_views(kind.task, images=self._images, mirror=self._mirrored)
         data = DistillationData(rows, tuple((view, outputs) for view in views))
 
         def plan(samples: int) -> TrainingPlan:
@@ -203,6 +215,13 @@ class Search:
         settler = Settler(kind, self._reference.loss, judged.split, expected, self._aim.alert_budget)
         folder = self._workdir / "networks"
         return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, settler, self._aim.seed)
+
+    def _mirror_keeps_labels(self) -> bool:
+        kind, judged = self._reference.kind, self._validation
+        if not self._images or kind.task in (Task.REGRESSION, Task.SEGMENTATION):
+            return False
+        plain, mirrored = (self._teacher.outputs(judged.split, judged.sha256, view) for view in (PLAIN, MIRRORED))
+        return mirror_keeps_labels(kind, judged.split.labels, plain, mirrored)
 
     def _inquisitor(self) -> Inquisitor:
         reference = self._reference

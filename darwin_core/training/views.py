@@ -47,8 +47,22 @@ class PlainView(View):
 PLAIN = PlainView()
 
 
+class MirrorView(View):
+    """Every picture mirrored, left to right."""
+
+    name = "mirrored"
+
+    def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
+        """The pictures (inputs of rank 4), mirrored; other inputs as they are."""
+        plain = split.take(rows).inputs
+        return {name: values[:, :, ::-1] if values.ndim == 4 else values for name, values in plain.items()}
+
+
+MIRRORED = MirrorView()
+
+
 class WarpView(View):
-    """Pictures moved, turned, scaled and lit a little otherwise; never mirrored, which makes another sign of many.
+    """Pictures moved, turned, scaled and lit a little otherwise; mirrored only where that is allowed.
 
     Positions between pixels are interpolated linearly, and the border is repeated.
 
@@ -59,6 +73,7 @@ class WarpView(View):
         zoom: Largest natural logarithm of the scale; the two axes may differ by a third of it.
         brightness: Largest relative change of all values.
         contrast: Largest relative change of each value's distance from the picture's mean.
+        mirror: Whether every other picture is mirrored, left to right.
     """
 
     def __init__(
@@ -69,10 +84,12 @@ class WarpView(View):
         zoom: float = 0.15,
         brightness: float = 0.3,
         contrast: float = 0.3,
+        *,
+        mirror: bool = False,
     ) -> None:
-        self._index, self._turn, self._zoom = index, np.deg2rad(turn), zoom
+        self._index, self._turn, self._zoom, self._mirror = index, np.deg2rad(turn), zoom, mirror
         self._shift, self._brightness, self._contrast = shift, brightness, contrast
-        self.name = f"warp-{shift:g}-{turn:g}-{zoom:g}-{brightness:g}-{contrast:g}-{index}"
+        self.name = f"warp-{shift:g}-{turn:g}-{zoom:g}-{brightness:g}-{contrast:g}-{index}" + "-mirror" * mirror
 
     def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
         """The pictures (inputs of rank 4), varied; other inputs as they are."""
@@ -80,8 +97,9 @@ class WarpView(View):
         return {name: self._vary(values, rows) if values.ndim == 4 else values for name, values in plain.items()}
 
     def _vary(self, images: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
-        right, down, turn, zoom, stretch, gain, spread = 2 * _uniform(rows, self._index, tuple(range(7))).T - 1
-        transforms = self._transforms(images.shape[1:3], right, down, turn, zoom, stretch)
+        right, down, turn, zoom, stretch, gain, spread, side = 2 * _uniform(rows, self._index, tuple(range(8))).T - 1
+        facing = np.sign(side) if self._mirror else np.ones(len(rows))
+        transforms = self._transforms(images.shape[1:3], right, down, turn, zoom, stretch, facing)
         warped = tf.raw_ops.ImageProjectiveTransformV3(
             images=images.astype(np.float32),
             transforms=transforms,
@@ -99,15 +117,15 @@ class WarpView(View):
     def _transforms(self, size: tuple[int, ...], *numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """For each picture the map from a place in the view to one in the picture, (rows, 8) as TensorFlow takes it.
 
-        A place relative to the middle is moved, scaled and turned.
+        A place relative to the middle is moved, scaled and turned, and then mirrored.
         """
-        right, down, turn, zoom, stretch = numbers
+        right, down, turn, zoom, stretch, facing = numbers
         height, width = size
         middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
         scale_x = np.exp(-self._zoom * (zoom + stretch / 6))
         scale_y = np.exp(-self._zoom * (zoom - stretch / 6))
         cosine, sine = np.cos(self._turn * turn), np.sin(self._turn * turn)
-        a, b, c, d = scale_x * cosine, -scale_x * sine, scale_y * sine, scale_y * cosine
+        a, b, c, d = facing * scale_x * cosine, -facing * scale_x * sine, scale_y * sine, scale_y * cosine
         from_x, from_y = middle_x + self._shift * width * right, middle_y + self._shift * height * down
         nothing = np.zeros_like(turn)
         rows = (a, b, middle_x - a * from_x - b * from_y, c, d, middle_y - c * from_x - d * from_y, nothing, nothing)
@@ -119,16 +137,21 @@ def _factors(changes: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (1 + changes).astype(np.float32)[:, None, None, None]
 
 
-def teaching_views(task: Task, *, images: bool) -> tuple[View, ...]:
+def teaching_views(task: Task, *, images: bool, mirror: bool = False) -> tuple[View, ...]:
     """The views of the training rows, in the order in which epochs use them.
 
     Pictures of classes are varied: a row is hardly seen twice in the same form, and the reference's outputs on the row
     as it is stand for all of its forms, so the reference need not look at them. A number to be predicted may depend on
     place or brightness, a mask would have to move with its picture, and tables have no variation that is true of every
     column.
+
+    Args:
+        task: What is predicted.
+        images: Whether the rows are pictures.
+        mirror: Whether a mirrored picture keeps its label (see :func:`mirror_keeps_labels`).
     """
     if images and task not in (Task.REGRESSION, Task.SEGMENTATION):
-        return tuple(WarpView(index) for index in range(_VARIATIONS))
+        return tuple(WarpView(index, mirror=mirror) for index in range(_VARIATIONS))
     return (PLAIN,)
 
 

@@ -63,7 +63,12 @@ def most_macs(graph: DependencyGraph, folder: Path, watch: Stopwatch, *requireme
     return calibration.most_macs(graph, cost, HeadKind.KEEP, ()), cost
 
 
-@pytest.mark.parametrize("machine", [straight, slow_when_large])
+def full_cache(macs: float) -> float:
+    """From some size on, everything takes three times as long."""
+    return FIXED + macs / 1e6 * (1.0 if macs < 2e6 else 3.0)
+
+
+@pytest.mark.parametrize("machine", [straight, slow_when_large, full_cache])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_within_ten_per_cent_below_the_bound(
     graph: DependencyGraph, tmp_path: Path, machine: Machine, share: float
@@ -71,7 +76,7 @@ def test_within_ten_per_cent_below_the_bound(
     bound = FIXED + share * machine(measure_cost(graph.source).macs)
     watch = Stopwatch(machine)
     macs, cost = most_macs(graph, tmp_path, watch, f"latency_p50_ms<={bound}")
-    assert 0.85 * bound <= machine(macs) <= bound
+    assert 0.9 * bound <= machine(macs) <= bound
     assert macs < cost.macs
     assert watch.times <= 6
 
@@ -81,7 +86,7 @@ def test_the_strictest_of_several_bounds_counts_and_nothing_is_measured_twice(
 ) -> None:
     watch = Stopwatch(straight)
     macs, _ = most_macs(graph, tmp_path, watch, "latency_p50_ms<=8", "latency_p99_ms<=6")
-    assert 0.85 * 6 <= 2 * straight(macs) <= 6
+    assert 0.9 * 6 <= 2 * straight(macs) <= 6
     before = watch.times
     assert most_macs(graph, tmp_path, watch, "latency_p50_ms<=8", "latency_p99_ms<=6")[0] == macs
     assert watch.times == before

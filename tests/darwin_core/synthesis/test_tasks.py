@@ -74,6 +74,26 @@ def test_images_get_a_head_that_weighs_positions(tmp_path: Path) -> None:
     assert found.insights.input_use == {"image_0": 1.0}
 
 
+@pytest.mark.parametrize(("axis", "mirrored"), [(1, True), (2, False)], ids=["above or below", "left or right"])
+def test_pictures_are_mirrored_where_sides_mean_nothing(tmp_path: Path, axis: int, mirrored: bool) -> None:
+    def lit(rows: int, seed: int) -> MappedSplit:
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, rows).astype(np.int32)
+        images = rng.integers(0, 120, size=(rows, 6, 6, 1)).astype(np.float32)
+        rolled = np.moveaxis(images, axis, 1)  # a view: half of each picture is lit along the axis
+        rolled[labels == 0, :3] += 120
+        rolled[labels == 1, 3:] += 120
+        return as_split({"image": images}, labels)
+
+    image = keras.Input((6, 6, 1), name="image")
+    x = keras.layers.Conv2D(8, 3, strides=2, activation="relu")(keras.layers.Rescaling(1 / 255)(image))
+    network = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    found = search(tmp_path, network, loss, lit(900, 0), lit(400, 1))
+    assert found.record.mirrored is mirrored
+    assert (found.chosen.record.quality.accuracy or 0) > 0.95  # type: ignore[union-attr]
+
+
 def numbers(rows: int, seed: int) -> MappedSplit:
     rng = np.random.default_rng(seed)
     values = rng.normal(size=(rows, 4)).astype(np.float32)

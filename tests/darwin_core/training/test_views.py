@@ -7,7 +7,7 @@ import pytest
 from support.learning import as_split
 
 from darwin_core.contracts import Task
-from darwin_core.training import PLAIN, WarpView, teaching_views
+from darwin_core.training import MIRRORED, PLAIN, WarpView, teaching_views
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, size=(40, 8, 8, 3), dtype=np.uint8)
@@ -92,6 +92,27 @@ def test_views_differ_and_say_so_by_name() -> None:
     assert not np.array_equal(first.inputs(SPLIT, rows)["image"], second.inputs(SPLIT, rows)["image"])
 
 
+def test_the_mirrored_view_shows_every_picture_from_the_other_side() -> None:
+    rows = np.asarray([3, 1])
+    np.testing.assert_array_equal(MIRRORED.inputs(SPLIT, rows)["image"], IMAGES[rows][:, :, ::-1])
+
+
+def test_half_of_the_pictures_are_mirrored_where_that_is_allowed() -> None:
+    shown = WarpView(0, **still(), mirror=True).inputs(SPLIT, np.arange(40))["image"]
+    same = (shown == IMAGES).all(axis=(1, 2, 3))
+    turned = (shown == IMAGES[:, :, ::-1]).all(axis=(1, 2, 3))
+    assert (same ^ turned).all()
+    assert 10 < turned.sum() < 30
+    assert WarpView(0, mirror=True).name != WarpView(0).name
+
+
+def test_a_turned_picture_is_mirrored_as_a_whole() -> None:
+    plain, mirrored = (spots(WarpView(0, **still(turn=30.0), mirror=mirror)) for mirror in (False, True))
+    np.testing.assert_allclose(np.abs(mirrored[:, 1]), plain[:, 1], atol=1e-3)
+    np.testing.assert_allclose(np.abs(mirrored[:, 0]), np.abs(plain[:, 0]), atol=1e-3)
+    assert 10 < (mirrored[:, 1] < 0).sum() < 54
+
+
 def test_columns_that_are_no_images_stay() -> None:
     split = as_split({"age": np.arange(5.0)[:, None]}, np.zeros(5, np.int32))
     np.testing.assert_array_equal(WarpView(0).inputs(split, np.arange(5))["age"][:, 0], np.arange(5.0))
@@ -101,6 +122,7 @@ def test_pictures_of_classes_are_varied_and_nothing_else() -> None:
     varied = teaching_views(Task.MULTICLASS, images=True)
     assert len({view.name for view in varied}) == len(varied) > 30
     assert len(teaching_views(Task.MULTILABEL, images=True)) == len(varied)
+    assert teaching_views(Task.MULTICLASS, images=True, mirror=True)[0].name == WarpView(0, mirror=True).name
     assert teaching_views(Task.REGRESSION, images=True) == (PLAIN,)
     assert teaching_views(Task.SEGMENTATION, images=True) == (PLAIN,), "a mask would have to move with its picture"
     assert teaching_views(Task.BINARY, images=False) == (PLAIN,)
