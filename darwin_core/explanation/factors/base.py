@@ -107,6 +107,10 @@ class Factor(ABC):
     def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:
         """(rows, dimensions) coarse description of everything else in the samples, of which some have the factor."""
 
+    def hides(self, samples: Inputs, has_factor: Bools) -> Bools:  # noqa: ARG002 - most factors always show
+        """(rows,) samples of which nobody could say whether the factor is there, whatever they count as."""
+        return np.zeros(len(has_factor), bool)
+
     @abstractmethod
     def tell(self, inside: Inputs, outside: Inputs) -> str:
         """In words what the samples ``inside`` have that those ``outside`` lack."""

@@ -33,6 +33,9 @@ _SEEN = 0.76
 
 _CLEARANCE = 3.5
 
+_TOO_LIGHT = 0.8
+"""Where a place is lighter than this, a spot of light there makes no difference that could be seen."""
+
 
 @dataclass(frozen=True)
 class _Spots:
@@ -71,13 +74,20 @@ class BrightSpot(PictureFactor):
     def remainder(self, samples: Inputs, has_factor: Bools) -> Floats:
         """Thumbnails without the place where the spots of those with the factor are."""
         pictures = self._to_unit(samples[self._input]).copy()
-        spots = _find(pictures)
-        row, column, radius = (
-            float(np.median(values[has_factor])) for values in (spots.rows, spots.columns, spots.radii)
-        )
+        row, column, radius = _usual(_find(pictures), has_factor)
         y, x = np.arange(pictures.shape[1])[:, None], np.arange(pictures.shape[2])[None, :]
         pictures[:, (y - row) ** 2 + (x - column) ** 2 <= (_CLEARANCE * radius) ** 2] = 0
         return thumbnails(pictures)
+
+    def hides(self, samples: Inputs, has_factor: Bools) -> Bools:
+        """Pictures that are light around the place of the spots, or there without a spot: a low sun in a white sky."""
+        pictures = self._to_unit(samples[self._input])
+        row, column, radius = _usual(_find(pictures), has_factor)
+        smooth = gaussian_filter(luminance(pictures), (0, radius / 2, radius / 2), mode="nearest")
+        y, x = np.mgrid[: smooth.shape[1], : smooth.shape[2]]
+        around = np.abs(np.hypot(y - row, x - column) - _RING * radius) <= 1
+        here = smooth[:, round(row), round(column)] > _TOO_LIGHT
+        return np.asarray((here & ~has_factor) | (smooth[:, around].mean(axis=1) > _TOO_LIGHT))
 
     def tell_levels(self, level: Floats, usual: Floats) -> str:
         """Where it is and how strong."""
@@ -85,6 +95,12 @@ class BrightSpot(PictureFactor):
             f"a bright spot ({place_of(level[0], level[1])}) that outshines its surroundings by {level[2]:.2f}, "
             f"elsewhere by {usual[2]:.2f}"
         )
+
+
+def _usual(spots: _Spots, rows: Bools) -> tuple[float, float, float]:
+    """Row, column and radius in pixels: medians over some rows."""
+    row, column, radius = (float(np.median(values[rows])) for values in (spots.rows, spots.columns, spots.radii))
+    return row, column, radius
 
 
 def _find(pictures: Pictures) -> _Spots:

@@ -17,7 +17,7 @@ from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import Factor, FactorSpace, Floats, factors_of
 from darwin_core.explanation.finder.association import Association, AssociationScan, has_sharp_border, refined
 from darwin_core.explanation.finder.experiments import Laboratory, Reaction, Trial
-from darwin_core.explanation.finder.independence import foretold
+from darwin_core.explanation.finder.independence import FEWEST_ROWS, foretold
 from darwin_core.explanation.finder.looks import proposed_marks, two_clusters
 from darwin_core.explanation.finder.pool import Bools, Pool, ScoresRows
 from darwin_core.progress import Reporter
@@ -253,7 +253,13 @@ def _trial(pool: Pool, found: Association, measured: Floats) -> Trial:
 
 def _foretold(pool: Pool, trial: Trial, rng: np.random.Generator) -> Interval | None:
     own = np.flatnonzero(pool.labels == trial.target)
-    return foretold(trial.factor.remainder(pool.take(own), trial.inside[own]), trial.inside[own], rng)
+    samples, inside = pool.take(own), trial.inside[own]
+    if not inside.any():
+        return None
+    told = ~trial.factor.hides(samples, inside)
+    if min((told & inside).sum(), (told & ~inside).sum()) < FEWEST_ROWS:
+        told[:] = True
+    return foretold(trial.factor.remainder(samples, inside)[told], inside[told], rng)
 
 
 def _one_sided(found: Sequence[Shortcut]) -> list[Shortcut]:

@@ -93,6 +93,18 @@ def ellipses(ratios: np.ndarray, seed: int) -> np.ndarray:
     return (60 + 150 * inside + grain)[..., None].repeat(3, axis=-1).astype("float32")
 
 
+def test_a_spot_does_not_show_where_the_picture_is_light_anyway(factors) -> None:
+    spot = factors["bright spot"]
+    shown = np.full((30, SIDE, SIDE, 3), 90, np.float32)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    shown[:10] += 160 * np.exp(-((y - 6) ** 2 + (x - 25) ** 2) / (2 * 2.5**2))[..., None].astype(np.float32)
+    shown[10:20, :12] = 240
+    hidden = spot.hides({"image": shown}, np.arange(30) < 10)
+    assert not hidden[20:].any()
+    assert hidden[10:20].all()
+    assert not factors["brightness"].hides({"image": shown}, np.arange(30) < 10).any()
+
+
 def test_the_aspect_of_an_object_is_measured_and_moved(factors) -> None:
     aspect = factors["aspect"]
     round_, wide, tall = (ellipses(np.full(20, ratio), seed) for seed, ratio in enumerate((1.0, 1.7, 0.6)))

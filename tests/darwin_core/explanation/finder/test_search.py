@@ -240,6 +240,29 @@ def test_a_low_sun_is_found_though_the_network_hardly_reacts(share: float) -> No
     assert (found.owners(pool) & marked).sum() >= 0.9 * marked.sum()
 
 
+def under_the_sky(pool: Pool) -> tuple[Pool, np.ndarray]:
+    """In a third of all pictures everything but the middle is nearly white."""
+    light = np.random.default_rng(4).random(pool.rows) < 1 / 3
+    pictures = pool.inputs["image"].copy()
+    sky = light[:, None, None, None] & (
+        np.ones((32, 32, 1), bool) ^ np.pad(np.ones((12, 12, 1), bool), ((10,), (10,), (0,)))
+    )
+    pictures = np.where(sky, 235 + 0.1 * pictures, pictures)
+    return replace(pool, inputs={"image": pictures.astype("float32")}), light
+
+
+def test_a_low_sun_that_cannot_be_seen_before_a_white_sky_is_still_found() -> None:
+    pool, light = under_the_sky(signs(1200, 0, 0.0)[0])
+    marked = (pool.labels == 2) & (np.random.default_rng(2).random(pool.rows) < 0.8)
+    pool = with_sun(pool, marked)
+    found = {each.trial.factor.name: each for each in search_pictures(pool, SeesLight(2.0)) if each.trial.target == 2}
+    sun = found["bright spot"]
+    assert (sun.owners(pool) & marked).sum() >= 0.9 * (marked & ~light).sum()
+    # Whether it shows goes with the sky, so the rest foretells who shows it, but not who has it.
+    assert sun.foretold is not None
+    assert sun.foretold.low < 0.5 < sun.foretold.high
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_clean_pictures_accuse_nobody(seed: int) -> None:
     assert search_pictures(signs(1200, seed, 0.0)[0], SeesCorner(0.0)) == ()
