@@ -100,3 +100,4 @@ from darwin_core.contracts.synthesis import Rival as Rival
 from darwin_core.contracts.synthesis import SearchBudget as SearchBudget
 from darwin_core.contracts.synthesis import SearchRecord as SearchRecord
 from darwin_core.contracts.synthesis import TrimmedTable as TrimmedTable
+from darwin_core.contracts.synthesis import Variation as Variation

@@ -191,6 +191,13 @@ class Rival(Contract):
     taken: bool = Field(description="whether this one was the best")
 
 
+class Variation(Contract):
+    """How far pictures are varied in training without ceasing to be what they are; nothing else is varied."""
+
+    strength: float = Field(default=0.0, ge=0.0, description="share of the usual shifts, turns, scales and light")
+    mirrored: bool = Field(default=False, description="whether every other picture is mirrored, left to right")
+
+
 class SearchRecord(Document):
     """The whole search: every candidate, the Pareto front, the choice and why.
 
@@ -215,9 +222,7 @@ class SearchRecord(Document):
     reason: str = Field(description="why this candidate, as a sentence")
     exports: tuple[ExportRecord, ...] = Field(default=(), description="the chosen network in other formats")
     tables: tuple[TrimmedTable, ...] = Field(default=(), description="lookup tables that every candidate has smaller")
-    mirrored: bool = Field(
-        default=False, description="whether candidates learned from mirrored pictures as well: the labels stay true"
-    )
+    variation: Variation = Field(default=Variation(), description="how pictures were varied to teach candidates")
     rivals: tuple[Rival, ...] = Field(
         default=(), description="the parallel searches, of which this record is that of the best"
     )

@@ -26,6 +26,7 @@ from darwin_core.contracts import (
     Latency,
     Task,
     TrimmedTable,
+    Variation,
 )
 from darwin_core.dependency import analyse
 from darwin_core.networks import Predictor, load_network, measure_cost, measure_latency, save_network
@@ -58,13 +59,11 @@ from darwin_core.synthesis.task import Aim, Part, Reference, SearchOutcome
 from darwin_core.synthesis.thinning import Thinning
 from darwin_core.synthesis.trimming import TableTrimmer
 from darwin_core.training import (
-    MIRRORED,
-    PLAIN,
     DistillationData,
     Distiller,
     TeacherCache,
     TrainingPlan,
-    mirror_keeps_labels,
+    choose_variation,
     teaching_views,
 )
 
@@ -107,7 +106,7 @@ class Search:
         self._head = HeadKind.GLOBAL_POOLING if HeadKind.GLOBAL_POOLING in self._graph.heads else HeadKind.KEEP
         self._cost = measure_cost(self._network)
         self._teacher = TeacherCache(cache_dir / "teacher", reference.sha256, Predictor(self._network), reporter)
-        self._mirrored = False
+        self._variation = Variation()
         self._images = any(values.ndim == 4 for values in train.split.inputs.values())
         self._journal = Journal(workdir / "journal.jsonl")
         self._clock = Clock(aim.budget.seconds, self._journal.total("seconds"))
@@ -138,7 +137,7 @@ class Search:
             controls = self._controls(chosen, reference, frame, nursery, pace)
         whole = replace(reference, path=self._reference.path)
         record = record_search(aim, self._reference.kind.task, whole, candidates, controls, chosen, self._seconds)
-        record = record.model_copy(update={"tables": tables, "mirrored": self._mirrored})
+        record = record.model_copy(update={"tables": tables, "variation": self._variation})
         by_id = {candidate.candidate_id: candidate for candidate in candidates}
         return SearchOutcome(record, insights, chosen, tuple(by_id[name] for name in record.front))
 
@@ -166,7 +165,7 @@ class Search:
         task = self._reference.kind.task
         whole = replace(reference, path=self._reference.path)
         record = record_search(aim, task, whole, candidates, controls, chosen, seconds, point)
-        record = record.model_copy(update={"tables": tables, "mirrored": self._mirrored})
+        record = record.model_copy(update={"tables": tables, "variation": self._variation})
         by_id = {item.candidate_id: item for item in candidates if item.candidate_id in point.networks}
         front = tuple(by_id[name] for name in record.front if name in by_id)
         return SearchOutcome(record, point.insights, chosen, front)
@@ -202,8 +201,8 @@ class Search:
         rows, kind = self._train.split, self._reference.kind
         with self._timed("teacher"):
             outputs = self._teacher.outputs(rows, self._train.sha256)
-            self._mirrored = self._mirror_keeps_labels()
-        views = teaching_views(kind.task, images=self._images, mirror=self._mirrored)
+            self._variation = self._choose_variation()
+        views = teaching_views(self._variation)
         data = DistillationData(rows, tuple((view, outputs) for view in views))
 
         def plan(samples: int) -> TrainingPlan:
@@ -216,12 +215,18 @@ class Search:
         folder = self._workdir / "networks"
         return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, settler, self._aim.seed)
 
-    def _mirror_keeps_labels(self) -> bool:
+    def _choose_variation(self) -> Variation:
+        """Only pictures of classes are varied.
+
+        A number to be predicted may depend on place or brightness, a mask would have to move with its picture, and
+        tables have no variation that is true of every column.
+        """
         kind, judged = self._reference.kind, self._validation
         if not self._images or kind.task in (Task.REGRESSION, Task.SEGMENTATION):
-            return False
-        plain, mirrored = (self._teacher.outputs(judged.split, judged.sha256, view) for view in (PLAIN, MIRRORED))
-        return mirror_keeps_labels(kind, judged.split.labels, plain, mirrored)
+            return Variation()
+        return choose_variation(
+            kind, judged.split.labels, lambda view: self._teacher.outputs(judged.split, judged.sha256, view)
+        )
 
     def _inquisitor(self) -> Inquisitor:
         reference = self._reference

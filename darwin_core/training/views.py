@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from darwin_core.contracts import Task
+from darwin_core.contracts import Variation
 from darwin_core.data import MappedSplit
 from darwin_core.data.permutation import mix64
 
@@ -73,6 +73,7 @@ class WarpView(View):
         zoom: Largest natural logarithm of the scale; the two axes may differ by a third of it.
         brightness: Largest relative change of all values.
         contrast: Largest relative change of each value's distance from the picture's mean.
+        strength: All of these are multiplied by it.
         mirror: Whether every other picture is mirrored, left to right.
     """
 
@@ -85,11 +86,13 @@ class WarpView(View):
         brightness: float = 0.3,
         contrast: float = 0.3,
         *,
+        strength: float = 1.0,
         mirror: bool = False,
     ) -> None:
-        self._index, self._turn, self._zoom, self._mirror = index, np.deg2rad(turn), zoom, mirror
-        self._shift, self._brightness, self._contrast = shift, brightness, contrast
-        self.name = f"warp-{shift:g}-{turn:g}-{zoom:g}-{brightness:g}-{contrast:g}-{index}" + "-mirror" * mirror
+        sizes = [strength * size for size in (shift, turn, zoom, brightness, contrast)]
+        self._shift, turned, self._zoom, self._brightness, self._contrast = sizes
+        self._index, self._turn, self._mirror = index, np.deg2rad(turned), mirror
+        self.name = "-".join(["warp", *(f"{size:g}" for size in sizes), str(index), *["mirror"] * mirror])
 
     def inputs(self, split: MappedSplit, rows: Rows) -> Inputs:
         """The pictures (inputs of rank 4), varied; other inputs as they are."""
@@ -137,22 +140,20 @@ def _factors(changes: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (1 + changes).astype(np.float32)[:, None, None, None]
 
 
-def teaching_views(task: Task, *, images: bool, mirror: bool = False) -> tuple[View, ...]:
+def teaching_views(variation: Variation) -> tuple[View, ...]:
     """The views of the training rows, in the order in which epochs use them.
 
-    Pictures of classes are varied: a row is hardly seen twice in the same form, and the reference's outputs on the row
-    as it is stand for all of its forms, so the reference need not look at them. A number to be predicted may depend on
-    place or brightness, a mask would have to move with its picture, and tables have no variation that is true of every
-    column.
+    Pictures that are varied are hardly seen twice in the same form, and the reference's outputs on a picture as it is
+    stand for all of its forms, so the reference need not look at them.
 
     Args:
-        task: What is predicted.
-        images: Whether the rows are pictures.
-        mirror: Whether a mirrored picture keeps its label (see :func:`mirror_keeps_labels`).
+        variation: How far pictures may be varied.
     """
-    if images and task not in (Task.REGRESSION, Task.SEGMENTATION):
-        return tuple(WarpView(index, mirror=mirror) for index in range(_VARIATIONS))
-    return (PLAIN,)
+    if variation.strength == 0.0 and not variation.mirrored:
+        return (PLAIN,)
+    return tuple(
+        WarpView(index, strength=variation.strength, mirror=variation.mirrored) for index in range(_VARIATIONS)
+    )
 
 
 def _uniform(rows: Rows, index: int, streams: tuple[int, ...]) -> npt.NDArray[np.float64]:

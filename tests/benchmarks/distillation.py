@@ -38,7 +38,7 @@ import tensorflow as tf
 from compact import commit
 from PIL import Image
 
-from darwin_core.contracts import Genome, HeadKind, OutputKind, Task
+from darwin_core.contracts import Genome, HeadKind, OutputKind, Task, Variation
 from darwin_core.data import MappedSplit
 from darwin_core.dependency import analyse, magnitude_importance
 from darwin_core.networks import Predictor, load_network, measure_cost
@@ -82,7 +82,7 @@ def signs(data: Path, references: Path, seed: int, rows: int) -> Bench:
     judges = (table["split"].to_numpy(zero_copy_only=False) == "valid") | np.isin(tracks, held)
     train, validation = (_split(images[part], labels[part]) for part in (~judges, judges))
     network = load_network(references / "gtsrb_vgg.keras")
-    views = teaching_views(Task.MULTICLASS, images=True)
+    views = teaching_views(Variation(strength=1.0))
     return Bench(network, train, validation, views, ResourceLimits(parameters=20_000, macs=2_500_000), rows)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from cases import Case
 from PIL import Image
 
-from darwin_core.contracts import ExportFormat, Genome, HeadKind
+from darwin_core.contracts import ExportFormat, Genome, HeadKind, Variation
 from darwin_core.data import MappedSplit
 from darwin_core.dependency import analyse, magnitude_importance
 from darwin_core.exports.exporting import export_network
@@ -94,7 +94,7 @@ class PicturePeers:
         return np.load(path)
 
     def _trained(self, network: keras.Model) -> dict[str, Any]:
-        views = teaching_views(self.kind.task, images=True)
+        views = teaching_views(Variation(strength=1.0))  # what a search chooses for road signs
         data = DistillationData(self.train, tuple((view, self.teacher) for view in views))
         plan = TrainingPlan.for_data(self.samples, images=True)
         with default_reporter().track("Training a control", plan.samples) as tracker:

@@ -90,7 +90,7 @@ def test_pictures_are_mirrored_where_sides_mean_nothing(tmp_path: Path, axis: in
     network = keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     found = search(tmp_path, network, loss, lit(900, 0), lit(400, 1))
-    assert found.record.mirrored is mirrored
+    assert found.record.variation.mirrored is mirrored
     assert (found.chosen.record.quality.accuracy or 0) > 0.95  # type: ignore[union-attr]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.learning import as_split
 
-from darwin_core.contracts import Task
+from darwin_core.contracts import Variation
 from darwin_core.training import MIRRORED, PLAIN, WarpView, teaching_views
 
 RNG = np.random.default_rng(0)
@@ -118,11 +118,17 @@ def test_columns_that_are_no_images_stay() -> None:
     np.testing.assert_array_equal(WarpView(0).inputs(split, np.arange(5))["age"][:, 0], np.arange(5.0))
 
 
-def test_pictures_of_classes_are_varied_and_nothing_else() -> None:
-    varied = teaching_views(Task.MULTICLASS, images=True)
+def test_strength_shrinks_every_change() -> None:
+    weak = spots(WarpView(0, turn=0.0, zoom=0.0, brightness=0.0, contrast=0.0, strength=0.25))
+    full = spots(WarpView(0, turn=0.0, zoom=0.0, brightness=0.0, contrast=0.0))
+    place = np.asarray([0.0, 6.0])
+    np.testing.assert_allclose(weak - place, 0.25 * (full - place), atol=0.05)
+
+
+def test_teaching_views_follow_the_variation() -> None:
+    varied = teaching_views(Variation(strength=1.0))
     assert len({view.name for view in varied}) == len(varied) > 30
-    assert len(teaching_views(Task.MULTILABEL, images=True)) == len(varied)
-    assert teaching_views(Task.MULTICLASS, images=True, mirror=True)[0].name == WarpView(0, mirror=True).name
-    assert teaching_views(Task.REGRESSION, images=True) == (PLAIN,)
-    assert teaching_views(Task.SEGMENTATION, images=True) == (PLAIN,), "a mask would have to move with its picture"
-    assert teaching_views(Task.BINARY, images=False) == (PLAIN,)
+    assert varied[0].name == WarpView(0).name
+    assert teaching_views(Variation(strength=0.5))[0].name == WarpView(0, strength=0.5).name
+    assert teaching_views(Variation(mirrored=True))[3].name == WarpView(3, strength=0.0, mirror=True).name
+    assert teaching_views(Variation()) == (PLAIN,)
