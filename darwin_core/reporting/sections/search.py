@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from darwin_core.contracts import BlockOperator, CandidateRecord, CandidateStage, CompactionReport, NetworkCost
+from darwin_core.contracts import (
+    BlockOperator,
+    CandidateRecord,
+    CandidateStage,
+    CompactionReport,
+    NetworkCost,
+    Variation,
+)
 from darwin_core.reporting.figures import (
     LineageMark,
     LineageNode,
@@ -85,6 +92,8 @@ def show_search(report: CompactionReport) -> Search:
     ]
     if budget.seconds is not None:
         settings.append(("Time limit", duration(budget.seconds)))
+    if search.variation != Variation():
+        settings.append(("Pictures varied in training", _variation(search.variation)))
     return Search(
         reason=search.reason,
         feasible=search.feasible,
@@ -98,6 +107,12 @@ def show_search(report: CompactionReport) -> Search:
         phases=tuple((name, duration(seconds)) for name, seconds in search.seconds.items()),
         settings=tuple(settings),
     )
+
+
+def _variation(variation: Variation) -> str:
+    told = f"{share(variation.strength, 0)} of the usual shifts, turns, scales and light" if variation.strength else ""
+    mirrored = "every other one mirrored" if variation.mirrored else ""
+    return "; ".join(filter(None, (told, mirrored)))
 
 
 def _style(report: CompactionReport) -> MetricStyle:

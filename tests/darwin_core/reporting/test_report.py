@@ -21,6 +21,7 @@ from darwin_core.contracts import (
     FindingKind,
     Pick,
     Requirement,
+    Variation,
     Verdict,
 )
 from darwin_core.reporting import render_report
@@ -163,6 +164,22 @@ def test_says_that_a_person_picked_the_network() -> None:
     origin = Pick(run_id="night-1", candidate_id=report.search.chosen)
     picked = report.model_copy(update={"search": report.search.model_copy(update={"origin": origin})})
     assert f"A person picked this network: {report.search.chosen} of run night-1." in Page(render_report(picked)).words
+
+
+@pytest.mark.parametrize(
+    ("variation", "told"),
+    [
+        (Variation(strength=0.25), "% of the usual shifts, turns, scales and light"),
+        (Variation(strength=1.0, mirrored=True), "usual shifts, turns, scales and light; every other one mirrored"),
+        (Variation(mirrored=True), "Pictures varied in training every other one mirrored"),
+        (Variation(), None),
+    ],
+)
+def test_says_how_pictures_were_varied(variation: Variation, told: str | None) -> None:
+    report = examples.image_report()
+    changed = report.model_copy(update={"search": report.search.model_copy(update={"variation": variation})})
+    words = Page(render_report(changed)).words
+    assert told in words if told else "Pictures varied" not in words
 
 
 def test_exports_are_shown_with_what_went_wrong() -> None:
