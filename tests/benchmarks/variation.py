@@ -46,6 +46,7 @@ VARIATIONS = {
     "not varied": Variation(),
     "a quarter": Variation(strength=0.25),
     "a quarter, mirrored": Variation(strength=0.25, mirrored=True),
+    "a half": Variation(strength=0.5),
     "full": Variation(strength=1.0),
 }
 

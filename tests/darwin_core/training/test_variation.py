@@ -32,24 +32,39 @@ def reference(warped: dict[float, float], mirrored: float = 0.5):
 @pytest.mark.parametrize(
     ("warped", "strength"),
     [
-        ({1.0: 0.06}, 1.0),
-        ({1.0: 0.2, 0.5: 0.06}, 0.5),
-        ({1.0: 0.3, 0.5: 0.1, 0.25: 0.055}, 0.25),
-        ({1.0: 0.5, 0.5: 0.2, 0.25: 0.1}, 0.0),
+        ({0.25: 0.06, 0.5: 0.06, 1.0: 0.065}, 1.0),
+        ({0.25: 0.06, 0.5: 0.065, 1.0: 0.2}, 0.5),
+        ({0.25: 0.06, 0.5: 0.1, 1.0: 0.3}, 0.25),
+        ({0.25: 0.15, 0.5: 0.15, 1.0: 0.15}, 0.0),
     ],
 )
 def test_the_strongest_that_the_reference_puts_up_with(warped: dict[float, float], strength: float) -> None:
     assert choose_variation(CLASSES, LABELS, reference(warped)) == Variation(strength=strength)
 
 
+def test_a_reference_that_knows_its_pictures_by_heart_does_not_forbid_it() -> None:
+    fitted = reference({0.25: 0.09, 0.5: 0.09, 1.0: 0.1})
+    found = choose_variation(CLASSES, LABELS, lambda view: outputs(LABELS) if view is PLAIN else fitted(view))
+    assert found.strength == 0.0, "nine of a hundred lost at once is too much"
+    fitted = reference({0.25: 0.04, 0.5: 0.04, 1.0: 0.04})
+    found = choose_variation(CLASSES, LABELS, lambda view: outputs(LABELS) if view is PLAIN else fitted(view))
+    assert found.strength == 1.0
+
+
 def test_mirrored_where_the_reference_errs_no_more_often() -> None:
-    assert choose_variation(CLASSES, LABELS, reference({1.0: 0.05}, 0.05)).mirrored
+    assert choose_variation(CLASSES, LABELS, reference(dict.fromkeys((0.25, 0.5, 1.0), 0.05), 0.05)).mirrored
 
 
 def test_one_class_that_becomes_another_is_enough_to_forbid_mirrors() -> None:
     turned = outputs(np.where(LABELS == 1, 2, LABELS))
     found = choose_variation(CLASSES, LABELS, lambda view: turned if view is MIRRORED else outputs(LABELS))
     assert found == Variation(strength=1.0, mirrored=False)
+
+
+def test_no_label_at_all_tells_nothing() -> None:
+    kind = OutputKind(task=Task.MULTILABEL, units=2, from_logits=False)
+    found = choose_variation(kind, np.zeros((50, 2), np.int8), lambda _: np.full((50, 2), 0.9, np.float32))
+    assert found == Variation()
 
 
 @pytest.mark.parametrize(("rows", "allowed"), [(20, False), (200, True)])
