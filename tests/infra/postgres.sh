@@ -44,7 +44,8 @@ make_cluster() {
   [[ $(id -u) -ne 0 ]] || chown -R postgres "$HOME_DIR"
   as_owner "$(program initdb)" -D "$HOME_DIR/data" -U postgres --auth-local=trust --auth-host=scram-sha-256 \
     -E UTF8 --locale=C.UTF-8 --no-sync >/dev/null
-  # The socket lies in a folder of mode 700, hence trust. What the tests write is not worth a disk's flush.
+  # The socket lies in a folder of mode 700, hence trust. What the tests write is not worth a disk's flush. A scheduler that
+  # is killed amid a transaction leaves children that hold its connection open, and with it the lock on the pools.
   as_owner tee -a "$HOME_DIR/data/postgresql.conf" >/dev/null <<EOF
 listen_addresses = '127.0.0.1'
 port = $PORT
@@ -54,6 +55,7 @@ dynamic_shared_memory_type = posix
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+idle_in_transaction_session_timeout = 30s
 EOF
 }
 
