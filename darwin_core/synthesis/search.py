@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from darwin_core.contracts import (
@@ -106,7 +107,6 @@ class Search:
         self._head = HeadKind.GLOBAL_POOLING if HeadKind.GLOBAL_POOLING in self._graph.heads else HeadKind.KEEP
         self._cost = measure_cost(self._network)
         self._teacher = TeacherCache(cache_dir / "teacher", reference.sha256, Predictor(self._network), reporter)
-        self._variation = Variation()
         self._images = any(values.ndim == 4 for values in train.split.inputs.values())
         self._journal = Journal(workdir / "journal.jsonl")
         self._clock = Clock(aim.budget.seconds, self._journal.total("seconds"))
@@ -201,8 +201,7 @@ class Search:
         rows, kind = self._train.split, self._reference.kind
         with self._timed("teacher"):
             outputs = self._teacher.outputs(rows, self._train.sha256)
-            self._variation = self._choose_variation()
-        views = teaching_views(self._variation)
+            views = teaching_views(self._variation)
         data = DistillationData(rows, tuple((view, outputs) for view in views))
 
         def plan(samples: int) -> TrainingPlan:
@@ -215,8 +214,9 @@ class Search:
         folder = self._workdir / "networks"
         return Nursery(folder, self._journal, distiller, examiner, plan, self._effort, settler, self._aim.seed)
 
-    def _choose_variation(self) -> Variation:
-        """Only pictures of classes are varied.
+    @cached_property
+    def _variation(self) -> Variation:
+        """How far training rows are varied: only pictures of classes are.
 
         A number to be predicted may depend on place or brightness, a mask would have to move with its picture, and
         tables have no variation that is true of every column.

@@ -209,9 +209,7 @@ def render(results: dict[str, Any]) -> str:
     for name, case in results["cases"].items():
         cells = []
         for way in ("labels", "plain", "DIST", "hints"):
-            values = [100 * seed[way][0] for seed in case["seeds"].values()]
-            spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
-            cells.append(f"{median(values):.2f} %{spread}")
+            cells.append(spread([100 * seed[way][0] for seed in case["seeds"].values()], ".2f", " %"))
         lines.append(f"| {name} | {case['rows']:,} | {case['judges']:,} | " + " | ".join(cells) + " |")
     lines += [*origin(results), "\n" + NOTES.read_text().rstrip(), command(results)]
     return "\n".join(lines) + "\n"
@@ -257,6 +255,12 @@ def run(
             case["seeds"][str(seed)] = found
             target.write_text(json.dumps(results, indent=1))
             page.write_text(render_page(results))
+
+
+def spread(values: list[float], form: str = ".2f", unit: str = "") -> str:
+    """The median of figures and, of more than one, their range."""
+    between = f" ({min(values):{form}} to {max(values):{form}})" if len(values) > 1 else ""
+    return f"{median(values):{form}}{unit}{between}"
 
 
 def origin(results: dict[str, Any]) -> list[str]:

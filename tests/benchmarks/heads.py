@@ -14,10 +14,9 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from distillation import Bench, command, newborn, origin, run, signs
+from distillation import Bench, command, newborn, origin, run, signs, spread
 
 from darwin_core.contracts import OutputKind, Task
 from darwin_core.networks import Predictor, load_network, measure_cost
@@ -63,7 +62,7 @@ def render(results: dict[str, Any]) -> str:
         seeds = list(case["seeds"].values())
         columns = [[100 * seed[head]["accuracy"] for seed in seeds] for head in ("average", "weighted")]
         columns.append([weighted - average for average, weighted in zip(*columns, strict=True)])
-        cells = [_cell(values, "+.2f" if number == 2 else ".2f") for number, values in enumerate(columns)]
+        cells = [spread(values, "+.2f" if number == 2 else ".2f") for number, values in enumerate(columns)]
         costs = [
             " and ".join(f"{seeds[0][head][key]:,}" for head in ("average", "weighted"))
             for key in ("parameters", "macs")
@@ -71,11 +70,6 @@ def render(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | {case['rows']:,} | {case['judges']:,} | " + " | ".join(cells + costs) + " |")
     lines += [*origin(results), command(results)]
     return "\n".join(lines) + "\n"
-
-
-def _cell(values: list[float], form: str) -> str:
-    spread = f" ({min(values):{form}} to {max(values):{form}})" if len(values) > 1 else ""
-    return f"{median(values):{form}}{spread}"
 
 
 def main() -> None:

@@ -15,13 +15,12 @@ import io
 import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from cases import CASES
-from distillation import Bench, command, newborn, origin, run, signs
+from distillation import Bench, command, newborn, origin, run, signs, spread
 from PIL import Image
 from references import train_picture_reference
 
@@ -119,7 +118,7 @@ def render(results: dict[str, Any]) -> str:
     for name, case in results["cases"].items():
         seeds = list(case["seeds"].values())
         for who in ("candidate", "reference"):
-            cells = [_cell([100 * seed[variation][who] for seed in seeds]) for variation in VARIATIONS]
+            cells = [spread([100 * seed[variation][who] for seed in seeds]) for variation in VARIATIONS]
             chosen = ", ".join(sorted({_told(seed["chosen"]) for seed in seeds}))
             lines.append(
                 f"| {name} | {case['rows']:,} | {case['judges']:,} | {who} | " + " | ".join([*cells, chosen]) + " |"
@@ -130,11 +129,6 @@ def render(results: dict[str, Any]) -> str:
 
 def _told(chosen: dict[str, Any]) -> str:
     return f"strength {chosen['strength']:g}" + (", mirrored" if chosen["mirrored"] else "")
-
-
-def _cell(values: list[float]) -> str:
-    spread = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
-    return f"{median(values):.2f}{spread}"
 
 
 def main() -> None:
