@@ -47,7 +47,9 @@ _QUARTILES_APART = 1.35
 """Standard deviations between the quartiles of a bell curve: a few rows that are alike by chance move them little."""
 
 _AXES_KEPT = (1.0, 0.5, 0.2)
-"""Shares of the axes, the most alike ones, that a region may look at."""
+_MIDDLE = (0.1, 0.9)
+"""Shares of the axes that a region may look at: those on which the fewest others lie between these quantiles of its rows.
+How alike its rows are would not do: a border that is black in most pictures of every class tells nothing."""
 
 _LEAST_SHARE = 0.05
 """A region must hold at least this share of its class."""
@@ -218,7 +220,7 @@ def _fitted(centre: Floats, weights: Floats, measured: Floats, mine: Bools, aver
 
 
 def _reweighted(best: Region, gain: float, measured: Floats, mine: Bools, aversion: float) -> tuple[Region, float]:
-    """The region after some rounds of weighting the axes by how alike its rows are, and its excess."""
+    """The region after some rounds of weighting the axes by how they tell its rows from others, and its excess."""
     spread = measured[~mine].var(axis=0)
     for _ in range(_REFINEMENTS):
         seeds = measured[best.holds(measured) & mine]
@@ -239,8 +241,9 @@ def _weighted(seeds: Floats, measured: Floats, spread: Floats, mine: Bools, aver
         tried = [spread / softened]
     else:
         # Columns are measured by rank and so alike; the axes of pictures are not.
-        likeness = own / (spread + 1e-12)
-        tried = [np.where(likeness <= np.quantile(likeness, kept), 1 / softened, 0.0) for kept in _AXES_KEPT]
+        (low, high), others = np.quantile(seeds, _MIDDLE, axis=0), measured[~mine]
+        shared = ((low <= others) & (others <= high)).mean(axis=0)
+        tried = [np.where(shared <= np.quantile(shared, kept), 1 / softened, 0.0) for kept in _AXES_KEPT]
     centre = np.median(seeds, axis=0)
     fitted = [_fitted(centre, weights, measured, mine, aversion) for weights in tried]
     return max(fitted, key=lambda each: each[1])
