@@ -14,6 +14,7 @@ from darwin_core.dependency.ids import Ids, Mask
 from darwin_core.dependency.tracing import CallTrace, Trace
 from darwin_core.errors import NetworkError, RequestError
 from darwin_core.networks.measuring import table_bytes
+from darwin_core.wording import listed
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def select(view: View, keep: Mapping[str, ArrayLike], dropped_inputs: Iterable[s
     unknown = sorted(set(keep) - set(view.groups))
     if unknown:
         raise RequestError(
-            f"Expected names of dependency groups, got {unknown[0]!r}; there are {_listed(view.groups)}.",
+            f"Expected names of dependency groups, got {unknown[0]!r}; there are {listed(view.groups) or 'none'}.",
             hint="analyse(model).groups lists them.",
         )
     trace = view.trace
@@ -103,7 +104,7 @@ def _alive(view: View, dropped: Sequence[str]) -> Mask:
     for name in dropped:
         if name not in trace.wiring.inputs:
             raise RequestError(
-                f"Expected names of inputs to drop, got {name!r}; the network reads {_listed(trace.wiring.inputs)}."
+                f"Expected names of inputs to drop, got {name!r}; the network reads {listed(trace.wiring.inputs)}."
             )
     alive = trace.ids.alive([trace.channels[trace.wiring.inputs[name]].ids for name in dropped])
     if dropped:
@@ -162,9 +163,3 @@ def _checked(group: DependencyGroup, channels: ArrayLike) -> Ids:
             f"Group '{group.name}': expected distinct channels between 0 and {group.channels - 1}, got {channels!r}."
         )
     return kept
-
-
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    shown = ", ".join(names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "none"

@@ -118,7 +118,7 @@ CASES = (
     # What 25 kB in int8 leave room for: each channel takes some twenty bytes beside its weights.
     _signs_case("gtsrb_vgg_25kb", "vgg", "importance", parameters=12_000, seconds=300),
     # Short, because every peer of peers.py gets as many rows as the candidate.
-    _signs_case("gtsrb_vgg_short", "vgg", "importance", seconds=240),
+    _signs_case("gtsrb_vgg_short", "vgg", "importance", seconds=150),
     _signs_case("gtsrb_vgg_99", "vgg", "importance", parameters=100_000, macs=5e6, seconds=900),
     _signs_case("gtsrb_resnet_5m", "resnet", "separable", parameters=50_000, macs=5e6, seconds=900),
     _signs_case("gtsrb_inception_5m", "inception", "separable", parameters=50_000, macs=5e6, seconds=900),

@@ -87,7 +87,7 @@ def test_inputs_that_cannot_go() -> None:
         narrow(model, {}, dropped_inputs=["a"], graph=graph)
     with pytest.raises(NetworkError, match="without any input"):
         narrow(model, {}, dropped_inputs=["a", "b"], graph=graph)
-    with pytest.raises(RequestError, match=r"got 'c'; the network reads a, b"):
+    with pytest.raises(RequestError, match=r"got 'c'; the network reads a and b"):
         narrow(model, {}, dropped_inputs=["c"], graph=graph)
 
 

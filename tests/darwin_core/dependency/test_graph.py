@@ -100,7 +100,7 @@ def test_a_shared_reshape_takes_the_width_of_each_call() -> None:
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        ({"zz": [0]}, "Expected names of dependency groups, got 'zz'; there are a, b"),
+        ({"zz": [0]}, "Expected names of dependency groups, got 'zz'; there are a and b"),
         ({"a": []}, "Group 'a': expected a list of channel indices, at least one"),
         ({"a": [0, 0]}, "expected distinct channels between 0 and 7"),
         ({"a": [8]}, "expected distinct channels between 0 and 7"),
