@@ -48,8 +48,8 @@ _QUARTILES_APART = 1.35
 
 _AXES_KEPT = (1.0, 0.5, 0.2)
 _MIDDLE = (0.1, 0.9)
-"""Shares of the axes that a region may look at: those on which the fewest others lie between these quantiles of its rows.
-How alike its rows are would not do: a border that is black in most pictures of every class tells nothing."""
+"""Shares of the axes that a region may look at: those on which the fewest others lie between these quantiles of its own
+rows. How alike its rows are would not do: a border that is black in most pictures of every class tells nothing."""
 
 _LEAST_SHARE = 0.05
 """A region must hold at least this share of its class."""
