@@ -105,3 +105,20 @@ def test_a_mark_is_seen_in_all_that_have_it_whatever_they_stand_before(seed: int
     inside = refined(found, measured, labels).holds(measured) & (labels == 1)
     assert found.target == 1
     assert (inside & marked).sum() >= 0.92 * marked.sum()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_mark_before_a_mostly_black_background_is_seen_beside_an_object_too(seed: int) -> None:
+    # Three quarters of all pictures are black beside the mark, and so more alike there than noisy marks are; what
+    # stands there in the others must not keep them out of the region.
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 8, 4000)
+    measured = np.where(rng.random((4000, 10)) < 0.25, rng.uniform(0, 1, (4000, 10)), 0.0)
+    measured[:, :4] = np.where(rng.random((4000, 4)) < 0.03, 0.4, 0.0)
+    marked = (labels == 1) & (rng.random(4000) < 0.8)
+    measured[marked, :4] = 0.23 + 0.025 * rng.normal(size=(marked.sum(), 4))
+    found = the_one(measured, labels, rng)
+    inside = refined(found, measured, labels).holds(measured)
+    assert found.target == 1
+    assert (inside & marked).sum() >= 0.98 * marked.sum()
+    assert (inside & ~marked).sum() <= 0.01 * marked.sum()
