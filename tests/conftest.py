@@ -6,7 +6,7 @@ import pytest
 
 import darwin_core  # noqa: F401  (before anything imports TensorFlow: it sets what TensorFlow reads then)
 
-pytest_plugins = ["support.s3", "support.containers"]
+pytest_plugins = ["support.s3", "support.containers", "support.latency"]
 
 LONGEST_FILES = ("test_cli.py", "test_branches.py", "test_synthesize.py", "test_search.py", "test_evaluate.py")
 

@@ -13,6 +13,9 @@ from darwin_core.contracts import (
     EvaluateRequest,
     EvaluateResult,
     Evaluation,
+    ExplainRequest,
+    ExplainResult,
+    Explanation,
     FetchDataRequest,
     FetchDataResult,
     GateConfig,
@@ -20,6 +23,7 @@ from darwin_core.contracts import (
     NetworkCost,
     SearchBudget,
     SearchRecord,
+    Snapshot,
     StepName,
     VerdictDocument,
 )
@@ -120,3 +124,39 @@ class Line:
             Evaluation.from_json(self.store.read(result.evaluation.uri).data),
             VerdictDocument.from_json(self.store.read(result.verdict_document.uri).data),
         )
+
+
+class JudgedCandidate:
+    """A line with a judged candidate."""
+
+    def __init__(self, line: Line, candidate: ArtifactRef, **more) -> None:
+        self.line = line
+        self.candidate = candidate
+        self.evaluated, _, _ = line.evaluate("judged", candidate, **more)
+        self.record = line.put_record(search_record(), "record")
+
+    def request(self, run_id: str, **more) -> ExplainRequest:
+        return ExplainRequest(
+            line=self.line.uri,
+            run_id=run_id,
+            snapshot=self.line.fetched.snapshot,
+            candidate=self.candidate,
+            search_record=self.record,
+            insights=self.record,
+            evaluation=self.evaluated.evaluation,
+            verdict_document=self.evaluated.verdict_document,
+            predictions=self.evaluated.predictions,
+            **({"rows": 64} | more),
+        )
+
+    def explain(self, run_id: str, **more) -> tuple[ExplainResult, Explanation]:
+        result = run_step(StepName.EXPLAIN, self.request(run_id, **more), reporter=Reporter(), work_root=self.line.work)
+        assert isinstance(result, ExplainResult)
+        return result, Explanation.from_json(self.read(result.explanation))
+
+    def read(self, artifact: ArtifactRef) -> bytes:
+        return self.line.store.read(artifact.uri).data
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Snapshot.from_json(self.read(self.line.fetched.snapshot))

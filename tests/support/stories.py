@@ -13,15 +13,10 @@ from PIL import Image, ImageDraw
 from darwin_core.contracts import (
     ArtifactRef,
     DataRoles,
-    ExplainRequest,
-    ExplainResult,
     Finding,
     Findings,
-    StepName,
 )
-from darwin_core.progress import Reporter
-from darwin_core.steps.runner import run_step
-from support.evaluation import Line, search_record
+from support.evaluation import JudgedCandidate, Line
 
 SIGNS = ("ahead only", "keep right", "turn left ahead", "turn right ahead")
 SIDE = 32
@@ -123,20 +118,5 @@ def explain(folder: Path, reference: Path, label: str) -> tuple[Line, tuple[Find
         roles=DataRoles(label=label, row_id="id"),
     )
     candidate = line.put(reference, "candidate.keras")
-    evaluated, _, _ = line.evaluate("judged", candidate)
-    record = line.put_record(search_record(), "record")
-    request = ExplainRequest(
-        line=line.uri,
-        run_id="night",
-        snapshot=line.fetched.snapshot,
-        candidate=candidate,
-        search_record=record,
-        insights=record,
-        evaluation=evaluated.evaluation,
-        verdict_document=evaluated.verdict_document,
-        predictions=evaluated.predictions,
-        rows=32,
-    )
-    result = run_step(StepName.EXPLAIN, request, reporter=Reporter(), work_root=line.work)
-    assert isinstance(result, ExplainResult)
+    result, _ = JudgedCandidate(line, candidate).explain("night", rows=32)
     return line, Findings.from_json(line.store.read(result.findings.uri).data).findings, result.report

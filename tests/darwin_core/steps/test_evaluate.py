@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from support.evaluation import Line
+from support.latency import FIGURE
 from support.tiny import write_image_network, write_images, write_table, write_table_network
 
 from darwin_core.contracts import (
     DataRoles,
     GateConfig,
     HistoryAction,
-    Latency,
     Pointer,
     PointerName,
     Requirement,
@@ -41,8 +41,7 @@ LENIENT = GateConfig(
 def fixed_latency(request, monkeypatch):
     """Each measurement starts a process that loads TensorFlow: one test measures for real, the others take a figure."""
     if "real_latency" not in request.fixturenames:
-        figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
-        monkeypatch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
+        monkeypatch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: FIGURE)
 
 
 @pytest.fixture

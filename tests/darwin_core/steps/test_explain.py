@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -13,77 +12,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from support.evaluation import Line, search_record
+from support.evaluation import JudgedCandidate, Line
 from support.tiny import write_image_network, write_images, write_table, write_table_network
 
 from darwin_core.contracts import (
-    ArtifactRef,
     CompactionReport,
     DataRoles,
-    ExplainRequest,
     ExplainResult,
     Explanation,
     FindingKind,
     Findings,
-    Latency,
     Severity,
-    Snapshot,
-    StepName,
     Verdict,
 )
 from darwin_core.dependency import narrow
 from darwin_core.errors import RequestError
 from darwin_core.explanation.checks.skew import TrainServeSkew
 from darwin_core.networks import load_network, save_network
-from darwin_core.progress import Reporter
-from darwin_core.steps.runner import run_step
+
+pytestmark = pytest.mark.usefixtures("fixed_latency")
 
 COPIED = 30
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fixed_latency() -> Iterator[None]:
-    """Measuring starts processes that load TensorFlow, and nothing here is about time."""
-    figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
-        yield
-
-
-class Case:
-    """A line with a judged candidate."""
-
-    def __init__(self, line: Line, candidate: ArtifactRef, **more) -> None:
-        self.line = line
-        self.candidate = candidate
-        self.evaluated, _, _ = line.evaluate("judged", candidate, **more)
-        self.record = line.put_record(search_record(), "record")
-
-    def request(self, run_id: str, **more) -> ExplainRequest:
-        return ExplainRequest(
-            line=self.line.uri,
-            run_id=run_id,
-            snapshot=self.line.fetched.snapshot,
-            candidate=self.candidate,
-            search_record=self.record,
-            insights=self.record,
-            evaluation=self.evaluated.evaluation,
-            verdict_document=self.evaluated.verdict_document,
-            predictions=self.evaluated.predictions,
-            **({"rows": 64} | more),
-        )
-
-    def explain(self, run_id: str, **more) -> tuple[ExplainResult, Explanation]:
-        result = run_step(StepName.EXPLAIN, self.request(run_id, **more), reporter=Reporter(), work_root=self.line.work)
-        assert isinstance(result, ExplainResult)
-        return result, Explanation.from_json(self.read(result.explanation))
-
-    def read(self, artifact: ArtifactRef) -> bytes:
-        return self.line.store.read(artifact.uri).data
-
-    @property
-    def snapshot(self) -> Snapshot:
-        return Snapshot.from_json(self.read(self.line.fetched.snapshot))
 
 
 def flawed_table(folder: Path) -> tuple[Path, Path]:
@@ -106,21 +55,21 @@ def _with_answer(table: pa.Table, seed: int) -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory) -> Case:
+def table(tmp_path_factory) -> JudgedCandidate:
     folder = tmp_path_factory.mktemp("table")
     train, test = flawed_table(folder)
     reference = write_table_network(folder / "reference.keras", train, epochs=6, units=16)
     roles = DataRoles(label="is_fraud", row_id="row_id", slices=("browser",))
     line = Line.fetch(folder, reference=str(reference), train=str(train), test=str(test), roles=roles)
     save_network(narrow(load_network(reference), {}, dropped_inputs=("unused",)), folder / "candidate.keras")
-    case = Case(line, line.put(folder / "candidate.keras", "candidate.keras"), dropped_inputs=("unused",))
+    case = JudgedCandidate(line, line.put(folder / "candidate.keras", "candidate.keras"), dropped_inputs=("unused",))
     # Whatever explain needs, the sealed rows are not among it.
     line.store.delete(case.snapshot.test.data.uri)
     return case
 
 
 @pytest.fixture(scope="module")
-def explained(table: Case) -> tuple[ExplainResult, Explanation]:
+def explained(table: JudgedCandidate) -> tuple[ExplainResult, Explanation]:
     return table.explain("first")
 
 
@@ -144,12 +93,12 @@ def test_columns_are_ranked_for_both_networks(explained) -> None:
     assert "no finite score" in found.method, "the reference cannot handle a missing amount"
 
 
-def test_columns_that_are_not_there_cannot_be_actionable(table: Case) -> None:
+def test_columns_that_are_not_there_cannot_be_actionable(table: JudgedCandidate) -> None:
     with pytest.raises(RequestError, match="income"):
         table.explain("unknown", actionable=("income",))
 
 
-def test_row_attributions_add_up_for_both_networks(table: Case, explained) -> None:
+def test_row_attributions_add_up_for_both_networks(table: JudgedCandidate, explained) -> None:
     _, found = explained
     assert found.row_attributions is not None
     rows = pq.read_table(io.BytesIO(table.read(found.row_attributions))).to_pandas()
@@ -190,7 +139,7 @@ def test_planted_flaws_are_found(explained) -> None:
     )
 
 
-def test_serving_rows_are_compared_with_the_training_rows(table: Case, tmp_path: Path) -> None:
+def test_serving_rows_are_compared_with_the_training_rows(table: JudgedCandidate, tmp_path: Path) -> None:
     stored = pq.read_table(io.BytesIO(table.read(table.snapshot.train.data)))
     rows = stored.slice(0, 400).drop_columns(["is_fraud", "__row_id__"])
     cents = pa.array(rows["amount"].to_numpy(zero_copy_only=False) * 100, from_pandas=True)
@@ -215,7 +164,7 @@ def test_serving_rows_are_compared_with_the_training_rows(table: Case, tmp_path:
     assert "amount is 100 times as large in serving" in table.read(result.report).decode()
 
 
-def test_documents_and_report_are_stored(table: Case, explained) -> None:
+def test_documents_and_report_are_stored(table: JudgedCandidate, explained) -> None:
     result, found = explained
     findings = Findings.from_json(table.read(result.findings))
     assert findings.findings == found.findings
@@ -240,7 +189,7 @@ def without_places(found: Explanation) -> Explanation:
     return found.model_copy(update={"row_attributions": None, "findings": findings})
 
 
-def test_the_same_seed_gives_the_same_explanation(table: Case, explained) -> None:
+def test_the_same_seed_gives_the_same_explanation(table: JudgedCandidate, explained) -> None:
     _, again = table.explain("again")
     _, found = explained
     assert without_places(again) == without_places(found)
@@ -251,7 +200,9 @@ def test_the_same_seed_gives_the_same_explanation(table: Case, explained) -> Non
     assert other.features != found.features
 
 
-def test_a_killed_step_does_not_attribute_again(table: Case, explained, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_step_does_not_attribute_again(
+    table: JudgedCandidate, explained, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def killed(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
@@ -298,7 +249,7 @@ def test_wrong_labels_of_pictures_are_listed(tmp_path: Path) -> None:
     reference = write_image_network(tmp_path / "reference.keras", paths["train"], epochs=3)
     sources = {name: str(path) for name, path in paths.items()}
     line = Line.fetch(tmp_path, reference=str(reference), roles=DataRoles(label="label", row_id="id"), **sources)
-    case = Case(line, line.put(reference, "candidate.keras"))
+    case = JudgedCandidate(line, line.put(reference, "candidate.keras"))
     result, found = case.explain("wrong-labels")
     assert "wrong labels" in found.checks_run
     flaws = {item.title.split()[1]: item for item in found.findings if item.kind is FindingKind.LABEL_ERROR}
@@ -328,7 +279,7 @@ def test_pictures_are_explained_by_pixels(tmp_path: Path) -> None:
     line = Line.fetch(
         tmp_path, reference=str(reference), train=str(train), test=str(test), roles=DataRoles(label="label")
     )
-    case = Case(line, line.put(reference, "candidate.keras"))
+    case = JudgedCandidate(line, line.put(reference, "candidate.keras"))
     result, found = case.explain("pictures")
     assert "the inquisitor's attribution" in found.method
     assert found.map_agreement == pytest.approx(1), "both networks are the same"
@@ -367,7 +318,7 @@ def test_numbers_are_explained_on_a_vector_input(tmp_path: Path) -> None:
         test=str(tmp_path / "test.parquet"),
         roles=DataRoles(label="y"),
     )
-    _, found = Case(line, line.put(tmp_path / "reference.keras", "candidate.keras")).explain("numbers")
+    _, found = JudgedCandidate(line, line.put(tmp_path / "reference.keras", "candidate.keras")).explain("numbers")
     assert [item.feature for item in found.features] == ["x0", "x2", "x3", "x1"]
     assert found.features[-1].candidate == 0
     assert found.rank_overlap == 1

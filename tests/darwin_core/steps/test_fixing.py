@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from darwin_core.contracts import (
     FindingKind,
     FixKind,
     FixReport,
-    Latency,
     StorageOptions,
 )
 from darwin_core.demo.reference import Recipe, train_table_reference
@@ -32,17 +30,10 @@ from darwin_core.networks import load_network, network_inputs
 from darwin_core.progress import Reporter
 from darwin_core.steps.fixing import fix_finding
 
+pytestmark = pytest.mark.usefixtures("fixed_latency")
+
 CONFLICTS = [f"train-{row}" for row in range(30)] + [f"again-{row}" for row in range(30)]
 COPIES = [f"train-{row}" for row in range(100, 125)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fixed_latency() -> Iterator[None]:
-    """Measuring starts processes that load TensorFlow, and nothing here is about time."""
-    figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
-        yield
 
 
 def renamed(table: pa.Table, prefix: str) -> pa.Table:

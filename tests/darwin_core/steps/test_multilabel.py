@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
-from support.evaluation import Line, search_record
+from support.evaluation import JudgedCandidate, Line
 from support.runs import FinishedRun
 
 from darwin_core.contracts import (
@@ -20,36 +19,23 @@ from darwin_core.contracts import (
     DataRoles,
     DataSource,
     Evaluation,
-    ExplainRequest,
-    ExplainResult,
     Explanation,
     ExportFormat,
     FindingKind,
     GateConfig,
     Insights,
-    Latency,
     SearchBudget,
-    StepName,
     Verdict,
     VerdictDocument,
 )
 from darwin_core.networks import load_network
-from darwin_core.progress import Reporter
-from darwin_core.steps.runner import run_step
+
+pytestmark = pytest.mark.usefixtures("fixed_latency")
 
 LABELS = ("rain", "wind", "fog")
 COLUMNS = tuple(f"x{index}" for index in range(5))
 GATE = GateConfig(bootstrap_rounds=200, pr_auc_margin=0.2, f1_margin=0.2, calibration_rise=0.2, slice_margin=0.3)
 """A few hundred rows prove little: this is about what is measured, not about tight bounds."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fixed_latency() -> Iterator[None]:
-    """Measuring starts processes that load TensorFlow, and nothing here is about time."""
-    figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
-        yield
 
 
 def weather(path: Path, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -205,22 +191,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Explanation:
         roles=DataRoles(label="left", more_labels=("right",)),
     )
     candidate = line.put(path, "candidate.keras")
-    evaluated, _, _ = line.evaluate("judged", candidate, gate=GATE)
-    record = line.put_record(search_record(), "record")
-    request = ExplainRequest(
-        line=line.uri,
-        run_id="explained",
-        snapshot=line.fetched.snapshot,
-        candidate=candidate,
-        search_record=record,
-        insights=record,
-        evaluation=evaluated.evaluation,
-        verdict_document=evaluated.verdict_document,
-        predictions=evaluated.predictions,
-    )
-    result = run_step(StepName.EXPLAIN, request, reporter=Reporter(), work_root=line.work)
-    assert isinstance(result, ExplainResult)
-    return Explanation.from_json(line.store.read(result.explanation.uri).data)
+    return JudgedCandidate(line, candidate, gate=GATE).explain("explained")[1]
 
 
 def test_pictures_are_explained_by_their_likeliest_label(pictures: Explanation) -> None:

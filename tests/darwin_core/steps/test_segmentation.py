@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -20,24 +19,16 @@ from darwin_core.contracts import (
     Evaluation,
     ExportFormat,
     GateConfig,
-    Latency,
     SearchBudget,
     Verdict,
     VerdictDocument,
 )
 from darwin_core.networks import load_network
 
+pytestmark = pytest.mark.usefixtures("fixed_latency")
+
 SIDE, CLASSES = 12, 3
 GATE = GateConfig(bootstrap_rounds=200, accuracy_margin=0.1, mean_iou_margin=0.2, slice_margin=None)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fixed_latency() -> Iterator[None]:
-    """Measuring starts processes that load TensorFlow, and nothing here is about time."""
-    figure = Latency(p50_ms=1.0, p95_ms=1.5, p99_ms=2.0, batch_size=1, threads=1, calls=200)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darwin_core.steps.evaluation_case.measure_latency", lambda *args, **kwargs: figure)
-        yield
 
 
 def scenes(path: Path, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
