@@ -1,8 +1,8 @@
 """Training of candidates: distillation from the reference, the shared cache of its outputs, recalibration."""
 
-from darwin_core.training.distillation import DistillationData as DistillationData
 from darwin_core.training.distillation import Distiller as Distiller
 from darwin_core.training.distillation import TrainingOutcome as TrainingOutcome
+from darwin_core.training.lessons import DistillationData as DistillationData
 from darwin_core.training.losses import distillation_losses as distillation_losses
 from darwin_core.training.losses import label_losses as label_losses
 from darwin_core.training.plan import TrainingPlan as TrainingPlan

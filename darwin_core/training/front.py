@@ -2,11 +2,12 @@
 
 A table's network has a lookup or a normalisation for every column. Over the few rows of a training step each of them
 takes longer than the compact layers behind them all; over the thousands of rows of a chunk they take next to nothing.
-So training runs the front once for each chunk, and at every step only what is behind it.
+So training runs the front once for each chunk, or once for all rows, and at every step only what is behind it.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +44,10 @@ class TrainedPart:
 
     Args:
         network: A Functional or Sequential network with one output.
+
+    Attributes:
+        row_bytes: Of a prepared row, if there is a front.
+        tensors: What the operations of `run` read and make.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -54,11 +59,14 @@ class TrainedPart:
         self._inputs = tuple(wiring.inputs)
         calls, behind = _halves(wiring)
         cut = _cut(wiring, behind)
-        if len(calls) >= _FEWEST_CALLS and _row_bytes(wiring, cut) <= _MOST_ROW_BYTES:
+        self.row_bytes = _row_bytes(wiring, cut)
+        if len(calls) >= _FEWEST_CALLS and self.row_bytes <= _MOST_ROW_BYTES:
             names = {index: f"cut_{index}" for index in cut}
             given = {index: name for name, index in wiring.inputs.items()}
             self._front = build_part(wiring, calls, given, {name: index for index, name in names.items()})
             self._trunk = build_part(wiring, behind, names, wiring.outputs[0])
+        trained = wiring.calls if self._trunk is None else behind
+        self.tensors = tuple(wiring.tensors[index] for call in trained for index in (*call.inputs, *call.outputs))
 
     @property
     def is_split(self) -> bool:
@@ -75,6 +83,12 @@ class TrainedPart:
             specs = {name: tf.TensorSpec((None, *value.shape[1:]), value.dtype) for name, value in given.items()}
             self._traced = tf.function(self._front, input_signature=[specs], autograph=False)
         return self._traced(given)
+
+    def without_front(self) -> TrainedPart:
+        """The same for rows that were prepared before: `prepare` leaves them as they are."""
+        part = copy.copy(self)
+        part._front = None
+        return part
 
     def run(self, rows: Tensors) -> Any:
         """The network's output in training mode, for rows that were prepared."""

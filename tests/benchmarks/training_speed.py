@@ -1,5 +1,5 @@
 """How much faster candidates train than with Keras' own batch normalisation and AdamW, or with normalisations of columns
-inside of the training step: makes TRAINING_SPEED.md.
+inside of the training step and none of it compiled: makes TRAINING_SPEED.md.
 
     python tests/benchmarks/training_speed.py --references DIR [--rounds 5] [--tables]
 
@@ -16,11 +16,13 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -36,8 +38,8 @@ from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
 from darwin_core.synthesis.inheritance import cut
 from darwin_core.synthesis.requirements import ResourceLimits
-from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, front
-from darwin_core.training.distillation import _optimizer, _signature, _step_function
+from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, compilation, front, lessons
+from darwin_core.training.distillation import _optimizer, _schedule, _step_function
 from darwin_core.training.front import TrainedPart
 from darwin_core.training.losses import distillation_losses, label_losses
 from darwin_core.training.normalization import fast_normalization
@@ -50,9 +52,38 @@ STRATEGIES: dict[str, Generator] = {
     "inception": SeparableGenerator(UniformGenerator()),
 }
 CLASSES, STEPS = 43, 32
-COLUMNS, TABLE_ROWS, STINTS = (15, 60, 369), 20_000, (40_000, 140_000)
+COLUMNS, TABLE_ROWS, STINTS = (15, 60, 369), 20_000, (40_000, 540_000)
 TABLES_HEAD = "## Tables"
 PLAN = TrainingPlan.for_data(1_000_000, images=True)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How rows of a table are learned from: what is run apart, kept and compiled, by the limits that decide it."""
+
+    name: str
+    fewest_calls: int
+    prepared_bytes: int
+    fewest_steps: int
+
+    @contextmanager
+    def in_force(self) -> Iterator[None]:
+        """The limits, as long as the block runs."""
+        with (
+            patch.object(front, "_FEWEST_CALLS", self.fewest_calls),
+            patch.object(lessons, "_PREPARED_BYTES", self.prepared_bytes),
+            patch.object(compilation, "_FEWEST_STEPS", self.fewest_steps),
+        ):
+            yield
+
+
+_ALL = 10**9
+WAYS = (
+    Way("with every step", _ALL, 0, _ALL),
+    Way("once for each chunk", 4, 0, _ALL),
+    Way("once", 4, _ALL, _ALL),
+    Way("once, compiled", 4, _ALL, 1),
+)
 
 
 class KerasAdamW:
@@ -100,9 +131,7 @@ class Step:
         losses = (label_losses(kind, None), distillation_losses(kind, PLAN.temperature))
         started = time.monotonic()
         with without_dropout(network), surroundings:
-            self._step = _step_function(
-                network, optimizer, TrainedPart(network), PLAN, losses, _signature(self._lesson)
-            )
+            self._step = _step_function(network, optimizer, TrainedPart(network), PLAN, losses, self._lesson)
         self._run(1)
         self.first_seconds = time.monotonic() - started
 
@@ -113,7 +142,7 @@ class Step:
         return STEPS * PLAN.batch_size / (time.monotonic() - started)
 
     def _run(self, steps: int) -> None:
-        self._step(*self._lesson, tf.constant(steps), tf.constant(0.0, tf.float64), tf.constant(1.0, tf.float64))
+        self._step(*self._lesson, tf.constant(steps), *_schedule(0.0))
 
 
 def measure(path: Path, generator: Generator, rounds: int) -> dict[str, Any]:
@@ -144,7 +173,7 @@ def table_network(columns: int) -> keras.Model:
 
 
 def measure_table(columns: int, rounds: int) -> dict[str, Any]:
-    """Normalisations inside of the step and before it, turn by turn."""
+    """Each way, turn by turn."""
     rng = np.random.default_rng(0)
     values = {f"column_{number}": rng.normal(size=TABLE_ROWS).astype(np.float32) for number in range(columns)}
     labels = rng.integers(0, 2, TABLE_ROWS).astype(np.int32)
@@ -154,24 +183,19 @@ def measure_table(columns: int, rounds: int) -> dict[str, Any]:
     kind = OutputKind(task=Task.BINARY, units=1, from_logits=False)
     distiller = Distiller(kind, DistillationData(split, ((PLAIN, outputs),)))
 
-    def seconds(samples: int) -> float:
-        return distiller.train(table_network(columns), TrainingPlan.for_data(samples, images=False), seed=0).seconds
-
-    def speed() -> tuple[float, float]:
-        short, long = (seconds(samples) for samples in STINTS)
+    def speed(way: Way) -> tuple[float, float]:
+        with way.in_force():
+            short, long = (
+                distiller.train(table_network(columns), TrainingPlan.for_data(rows, images=False), seed=0).seconds
+                for rows in STINTS
+            )
         return (STINTS[1] - STINTS[0]) / (long - short), long
 
-    fewest, found = front._FEWEST_CALLS, []
-    for _ in range(rounds):
-        front._FEWEST_CALLS = columns + 2  # never split
-        inside = speed()
-        front._FEWEST_CALLS = fewest
-        found.append((inside, speed()))
+    found = [[speed(way) for way in WAYS] for _ in range(rounds)]
     return {
-        "inside": median(inside[0] for inside, _ in found),
-        "before": median(before[0] for _, before in found),
-        "ratio": median(before[0] / inside[0] for inside, before in found),
-        "long": (median(inside[1] for inside, _ in found), median(before[1] for _, before in found)),
+        "speeds": [median(each[0] for each in way) for way in zip(*found, strict=True)],
+        "seconds": [median(each[1] for each in way) for way in zip(*found, strict=True)],
+        "ratio": median(each[-1][0] / each[0][0] for each in found),
     }
 
 
@@ -179,13 +203,16 @@ def render_tables(results: dict[int, dict[str, Any]], command: str) -> str:
     """The part about tables."""
     lines = [
         f"{TABLES_HEAD}\n",
-        f"Normalisations of the columns run with every step of 128 rows, or once for each chunk of 4,096; commit {commit()}; command",
-        f"`{command}`. Medians. The last column is a whole stint of {STINTS[1]:,} rows, with building, tracing and recalibration.\n",
-        "| columns | rows/s, with every step | rows/s, once for each chunk | ratio | seconds of a stint |",
-        "|---|---|---|---|---|",
+        "Normalisations of the columns run with every step of 128 rows, or once for each chunk of 4,096, or once for all",
+        f"rows, and then steps are compiled; commit {commit()}; command `{command}`. Medians. Seconds are those of a whole",
+        f"stint of {STINTS[1]:,} rows, with building, tracing, compiling and recalibration; the ratio is that of the rows",
+        "per second of the last to those of the first.\n",
+        f"| columns | {' | '.join(f'rows/s, {way.name}' for way in WAYS)} | ratio | seconds of a stint |",
+        "|---|" + "---|" * (len(WAYS) + 2),
     ]
     lines += [
-        f"| {columns} | {row['inside']:,.0f} | {row['before']:,.0f} | {row['ratio']:.2f} | {row['long'][0]:.1f} -> {row['long'][1]:.1f} |"
+        f"| {columns} | {' | '.join(f'{speed:,.0f}' for speed in row['speeds'])} | {row['ratio']:.1f} "
+        f"| {' -> '.join(f'{seconds:.1f}' for seconds in row['seconds'])} |"
         for columns, row in results.items()
     ]
     return "\n".join(lines) + "\n"

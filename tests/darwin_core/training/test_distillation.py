@@ -88,12 +88,15 @@ class Killer(Tracker):
             raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("fewest_steps", [pytest.param(4_000, id="as it is"), pytest.param(1, id="compiled")])
 def test_a_killed_stint_goes_on_from_its_checkpoint_and_ends_the_same(
-    data: DistillationData, student: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: DistillationData, fewest_steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same seed and number of threads give the same weights to the last bit, whatever happened in between."""
+    monkeypatch.setattr("darwin_core.training.compilation._FEWEST_STEPS", fewest_steps)
+    student = trained(data)
     monkeypatch.setattr("darwin_core.training.distillation._CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    monkeypatch.setattr("darwin_core.training.lessons._LARGER_CHUNK_ROWS", 1_000)
     checkpoint = tmp_path / "stint.npz"
     with pytest.raises(KeyboardInterrupt):
         trained(data, checkpoint=checkpoint, tracker=Killer(after=3))
@@ -147,7 +150,7 @@ def test_every_row_is_seen_once_an_epoch(data: DistillationData) -> None:
 
 
 def test_a_stint_ends_between_chunks_when_time_is_up(data: DistillationData, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    monkeypatch.setattr("darwin_core.training.lessons._LARGER_CHUNK_ROWS", 1_000)
     outcome = Distiller(BINARY, data).train(newborn(), PLAN, seed=0, seconds_left=lambda: 0.0)
     assert outcome.samples == 1_000
 
@@ -156,7 +159,7 @@ def test_a_stint_that_does_not_fit_its_seconds_passes_through_its_schedule_faste
     data: DistillationData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network cut off while the rate is high is worse than one taught as long with a falling rate."""
-    monkeypatch.setattr("darwin_core.training.distillation._CHUNK_ROWS", 1_000)
+    monkeypatch.setattr("darwin_core.training.lessons._LARGER_CHUNK_ROWS", 1_000)
     clock = itertools.count(10_000, -1)  # each look at the clock costs a second
     monkeypatch.setattr("darwin_core.training.distillation.time.monotonic", lambda: 0.0 - next(clock))
     plan = dataclasses.replace(PLAN, samples=10**6)

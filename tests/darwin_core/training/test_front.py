@@ -75,7 +75,11 @@ def trained(network: keras.Model) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("build", [table_network, nested_network])
-def test_the_weights_are_the_same(build: Callable[[], keras.Model], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("memory", [pytest.param(10**6, id="all rows ready"), pytest.param(0, id="chunk by chunk")])
+def test_the_weights_are_the_same(
+    build: Callable[[], keras.Model], memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darwin_core.training.lessons._PREPARED_BYTES", memory)
     network = build()
     assert TrainedPart(network).is_split
     apart = trained(network)
