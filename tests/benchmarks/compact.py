@@ -90,6 +90,7 @@ def run_case(name: str, args: argparse.Namespace, seed: int) -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "summary": summary,
         "chosen": chosen(summary),
+        "search_seconds": _document(summary, "search_record")["seconds"],
         "estimates": _document(summary, "evaluation")["estimates"],
     }
 

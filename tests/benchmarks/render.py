@@ -136,9 +136,19 @@ def main() -> None:
 
 
 def training_share(rows: list[dict[str, Any]], step: str) -> str:
-    """Seconds of a step over seconds of training the reference, where the benchmark trained it."""
-    shares = [row["summary"]["seconds"][step] / row["reference_seconds"] for row in rows if row["reference_seconds"]]
+    """Seconds of a step over seconds of training the reference, without those of a control that comes after the choice."""
+    shares = [
+        (row["summary"]["seconds"][step] - (control_seconds(row) if step == "synthesize" else 0.0))
+        / row["reference_seconds"]
+        for row in rows
+        if row["reference_seconds"]
+    ]
     return span(shares, "{:.2f}") if shares else ""
+
+
+def control_seconds(row: dict[str, Any]) -> float:
+    """Seconds of training a control; rows that do not tell come from runs without one."""
+    return float(row.get("search_seconds", {}).get("control", 0.0))
 
 
 def own_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
