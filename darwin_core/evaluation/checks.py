@@ -151,6 +151,8 @@ def overlap_check(found: Overlap, gate: GateConfig, missed: int) -> Check | None
     if verdict is Verdict.INSUFFICIENT_EVIDENCE:
         needed = cases_to_settle(found.either, found.interval, found.jaccard, limit, confidence=gate.confidence)
         reason += " " + more_cases(found.either, needed, ALERTED_ROWS)
+    if verdict is not Verdict.PASS:
+        reason += f" With the requirement alert_overlap>={limit:g} the search looks for common alerts."
     return Check(
         check_id="Q5",
         title="Overlap of the alert queues",

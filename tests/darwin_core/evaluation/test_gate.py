@@ -112,6 +112,7 @@ def test_overlap(jaccard, low, high, expected):
     check = overlap_check(Overlap(jaccard, Interval(low, high), 90, 100), GATE, 7)
     assert check.verdict is expected
     assert "7 positive rows that the reference alerted are missing" in check.reason
+    assert ("requirement alert_overlap>=0.85" in check.reason) is (expected is not PASS)
 
 
 def fit(slope):
