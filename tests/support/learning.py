@@ -11,9 +11,10 @@ import numpy as np
 
 from darwin_core.contracts import OutputKind, Requirement, SearchBudget, Task
 from darwin_core.data import MappedSplit
-from darwin_core.networks import save_network
+from darwin_core.networks import Predictor, save_network
 from darwin_core.progress import Reporter
 from darwin_core.synthesis import Aim, Part, Reference, Search, generator_named
+from darwin_core.training import PLAIN, DistillationData
 
 COLUMNS = ("income", "debt", "noise", "unused")
 BINARY = OutputKind(task=Task.BINARY, units=1, from_logits=False)
@@ -61,6 +62,14 @@ def trained_reference() -> keras.Model:
     model.compile(keras.optimizers.Adam(5e-3), keras.losses.BinaryCrossentropy())
     model.fit(dict(rows.inputs), rows.labels[:, None], epochs=4, batch_size=128, verbose=0)
     return model
+
+
+@cache
+def reference_lessons() -> DistillationData:
+    """Rows, and what the reference says of them."""
+    rows = customers(2_000, seed=1)
+    teacher = Predictor(trained_reference())(dict(rows.inputs))
+    return DistillationData(rows, ((PLAIN, teacher.astype(np.float32)),))
 
 
 def make_search(

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.learning import BINARY, build_reference, customers, trained_reference
+from support.learning import BINARY, build_reference, customers, reference_lessons
 
 from darwin_core.networks import Predictor
-from darwin_core.training import PLAIN, DistillationData, Distiller, TrainingPlan, prepare_runtime
+from darwin_core.training import DistillationData, Distiller, TrainingPlan, prepare_runtime
 from darwin_core.training.compilation import _FEWEST_STEPS, gains_by_compiling
 from darwin_core.training.front import TrainedPart
 
@@ -21,9 +21,7 @@ PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
 @pytest.fixture(scope="module")
 def data() -> DistillationData:
     prepare_runtime(0)
-    rows = customers(2_000, seed=1)
-    teacher = Predictor(trained_reference())(dict(rows.inputs))
-    return DistillationData(rows, ((PLAIN, teacher.astype(np.float32)),))
+    return reference_lessons()
 
 
 def taught(data: DistillationData, loss: keras.losses.Loss | None = None) -> keras.Model:

@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from support.learning import BINARY, as_split, build_reference, customers, trained_reference
+from support.learning import BINARY, as_split, build_reference, customers, reference_lessons
 
 from darwin_core.contracts import OutputKind
 from darwin_core.networks import Predictor
@@ -24,9 +24,7 @@ PLAN = TrainingPlan(samples=16_000, batch_size=100, peak_rate=2e-2)
 @pytest.fixture(scope="module")
 def data() -> DistillationData:
     prepare_runtime(0)
-    rows = customers(2_000, seed=1)
-    teacher = Predictor(trained_reference())(dict(rows.inputs))
-    return DistillationData(rows, ((PLAIN, teacher.astype(np.float32)),))
+    return reference_lessons()
 
 
 def newborn() -> keras.Model:
