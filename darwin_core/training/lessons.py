@@ -26,7 +26,7 @@ _CHUNK_ROWS, _LARGER_CHUNK_ROWS = 4_096, 16_384
 """Rows of a chunk as it is read, and where all rows are ready and a step takes no longer than reading its rows."""
 
 _CHUNK_BYTES = 24 << 20
-_PREPARED_BYTES = 128 << 20
+_PREPARED_BYTES = 96 << 20
 _RECALIBRATION_BATCH, _RECALIBRATION_ROWS = 256, 4_096
 
 
@@ -149,10 +149,12 @@ def _is_worth_preparing(data: DistillationData, part: TrainedPart, plan: Trainin
 
 def _prepared(data: DistillationData, part: TrainedPart) -> tuple[DistillationData, TrainedPart]:
     """All rows behind the front, and what is trained without it."""
-    pieces = [
-        part.prepare({name: tf.constant(values) for name, values in batch.inputs.items()})
-        for batch in data.split.batches(_CHUNK_ROWS)
-    ]
-    inputs = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    inputs: dict[str, npt.NDArray[Any]] = {}
+    for batch in data.split.batches(_CHUNK_ROWS):
+        for name, values in part.prepare({name: tf.constant(each) for name, each in batch.inputs.items()}).items():
+            piece = values.numpy()
+            if name not in inputs:
+                inputs[name] = np.empty((data.split.rows, *piece.shape[1:]), piece.dtype)
+            inputs[name][batch.rows] = piece
     types = {name: values.dtype for name, values in inputs.items()}
     return replace(data, split=replace(data.split, inputs=inputs, input_types=types)), part.without_front()
