@@ -57,17 +57,9 @@ def map_split(
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):
         if not (folder / "complete").exists():
-            file = open_parquet(parquet_path)
-            arrays = _planned_arrays(file, parquet_path.name, snapshot, bound)
-            batches = iter_parquet(
-                file,
-                _columns_read(snapshot, bound),
-                rows_per_batch(sum(array.row_bytes for array in arrays)),
-                name=parquet_path.name,
-            )
-            with reporter.track(f"Decoding {parquet_path.name}", file.metadata.num_rows) as tracker:
-                _decode_all(batches, file.metadata.num_rows, arrays, folder, tracker)
-            _write_text(folder / "complete", "")
+            _decode(parquet_path, snapshot, bound, folder, reporter)
+            # Arrow keeps what it read into for the next file; what comes now wants the memory.
+            pa.default_memory_pool().release_unused()
     # Plain arrays over the maps: numpy's memmap class spends more time on wrapping than small batches take to read.
     maps = {path.stem: np.load(path, mmap_mode="r").view(np.ndarray) for path in folder.glob("*.npy")}
     return MappedSplit(
@@ -77,6 +69,22 @@ def map_split(
         weights=maps.get("weights"),
         row_ids=RowIds(maps["row_ids"]),
     )
+
+
+def _decode(
+    parquet_path: Path, snapshot: Snapshot, bound: Sequence[BoundInput], folder: Path, reporter: Reporter
+) -> None:
+    file = open_parquet(parquet_path)
+    arrays = _planned_arrays(file, parquet_path.name, snapshot, bound)
+    batches = iter_parquet(
+        file,
+        _columns_read(snapshot, bound),
+        rows_per_batch(sum(array.row_bytes for array in arrays)),
+        name=parquet_path.name,
+    )
+    with reporter.track(f"Decoding {parquet_path.name}", file.metadata.num_rows) as tracker:
+        _decode_all(batches, file.metadata.num_rows, arrays, folder, tracker)
+    _write_text(folder / "complete", "")
 
 
 def _key(path: Path, snapshot: Snapshot, inputs: Sequence[NetworkInput]) -> str:

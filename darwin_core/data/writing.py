@@ -9,8 +9,9 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_GROUP_BYTES = 32 << 20
+_GROUP_BYTES = 8 << 20
 _MAX_GROUP_ROWS = 131_072
+"""Whoever reads a part holds a group of it several times over: as it was compressed, as pages and as columns."""
 
 
 class PartWriter:
