@@ -35,6 +35,7 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from compact import commit  # noqa: E402
 from support import tiny  # noqa: E402
 
 from darwin_core.contracts import (  # noqa: E402
@@ -181,6 +182,7 @@ def main() -> int:
         network = reference(case, prepare(case, small, folder), folder)
         peaks = {rows: measure(case, rows, folder, network) for rows in (small, large)}
         results[case] = {
+            "commit": commit(),
             "rows": [small, large],
             "mib": {step: {str(rows): peaks[rows][step] for rows in peaks} for step in peaks[small]},
             "growth": {step: growth(peaks[small][step], peaks[large][step]) for step in peaks[small]},

@@ -1,6 +1,6 @@
 """Make RESULTS.md from the JSON of `compact.py`: one line per case, medians over the seeds; memory from `memory.py`.
 
-RESULTS.json keeps the last run of each case and seed, so that a few cases can be measured anew. What a reader must know beside the figures is in `RESULTS_NOTES.md` and goes in as it is.
+RESULTS.json and MEMORY.json keep the last run of each case, so that a few can be measured anew. What a reader must know beside the figures is in `RESULTS_NOTES.md` and goes in as it is.
 
 python tests/benchmarks/render.py results.json [memory.json] > tests/benchmarks/RESULTS.md
 """
@@ -26,6 +26,7 @@ shared machine and say little by themselves.
 """
 NOTES = Path(__file__).with_name("RESULTS_NOTES.md")
 RESULTS = Path(__file__).with_name("RESULTS.json")
+MEMORY = Path(__file__).with_name("MEMORY.json")
 
 
 def span(values: list[float], form: str) -> str:
@@ -131,8 +132,10 @@ def main() -> None:
         shares = " | ".join(training_share(rows, step) for step in ("synthesize", "explain"))
         print(f"| {name} | {seeds} | {commits} | {seconds} | {shares} | `{rows[0]['command']}` |")
     print(f"\nMachine: {next(iter(by_case.values()))[0]['machine']}.")
-    if len(sys.argv) > 2:
-        print(memory_section(json.loads(Path(sys.argv[2]).read_text())))
+    memory = {path: json.loads(path.read_text()) for path in (MEMORY, *map(Path, sys.argv[2:3])) if path.exists()}
+    kept = {case: found for cases in memory.values() for case, found in cases.items()}
+    MEMORY.write_text(json.dumps(kept, indent=1) + "\n")
+    print(memory_section(kept))
 
 
 def training_share(rows: list[dict[str, Any]], step: str) -> str:
@@ -182,7 +185,7 @@ def memory_section(results: dict[str, Any]) -> str:
         "Made by `tests/benchmarks/memory.py` on generated data: the same network and number of training rows at both sizes,",
         "each step in a process of its own. Anonymous memory is what a step allocates; resident memory also holds libraries and",
         "pages of the memory-mapped data, which the kernel drops when it needs the room.\n",
-        "| data | step | rows | anonymous MiB | growth | resident MiB | growth |\n|---|---|---|---|---|---|---|",
+        "| data | step | rows | anonymous MiB | growth | resident MiB | growth | commit |\n|---|---|---|---|---|---|---|---|",
     ]
     for case, found in results.items():
         for step, sizes in found["mib"].items():
@@ -190,7 +193,7 @@ def memory_section(results: dict[str, Any]) -> str:
             cells = [" -> ".join(f"{rows:,}" for rows in found["rows"])]
             for name in ("anon", "rss"):
                 cells += [" -> ".join(f"{peak[name]:.0f}" for peak in peaks), f"{100 * growth[name]:+.1f} %"]
-            lines.append(f"| {case} | {step} | {' | '.join(cells)} |")
+            lines.append(f"| {case} | {step} | {' | '.join(cells)} | {found['commit']} |")
     return "\n".join(lines)
 
 
