@@ -150,7 +150,12 @@ def _schedule(position: Any, pace: float = 1.0) -> tuple[Any, Any]:
 
 
 def _optimizer(network: keras.Model, plan: TrainingPlan) -> FlatAdamW:
-    return FlatAdamW(network.trainable_variables, weight_decay=plan.weight_decay, ema_momentum=plan.ema_momentum)
+    return FlatAdamW(
+        network.trainable_variables,
+        weight_decay=plan.weight_decay,
+        orthogonal_kernels=plan.orthogonal_kernels,
+        ema_momentum=plan.ema_momentum,
+    )
 
 
 def _rate(plan: TrainingPlan, position: Any) -> Any:

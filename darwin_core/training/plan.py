@@ -15,6 +15,7 @@ class TrainingPlan:
         peak_rate: Highest learning rate.
         warmup_share: Share of the steps over which the rate rises.
         weight_decay: Decoupled weight decay.
+        orthogonal_kernels: Whether kernels of two-dimensional convolutions are trained with Muon.
         teacher_share: Weight of the teacher's outputs in the loss; labels have the rest.
         temperature: Softening of the teacher's and the network's outputs.
         ema_momentum: Share that the moving average of the weights keeps at each step; it is what a stint ends with.
@@ -26,6 +27,7 @@ class TrainingPlan:
     peak_rate: float
     warmup_share: float = 0.05
     weight_decay: float = 1e-4
+    orthogonal_kernels: bool = False
     teacher_share: float = 0.9
     temperature: float = 3.0
     ema_momentum: float | None = None
@@ -39,5 +41,5 @@ class TrainingPlan:
     def for_data(cls, samples: int, *, images: bool) -> TrainingPlan:
         """What was measured to work. Steps are what small networks lack, and small batches of them cost little more."""
         if images:
-            return cls(samples=samples, batch_size=64, peak_rate=1e-2)
+            return cls(samples=samples, batch_size=64, peak_rate=1e-2, weight_decay=0.2, orthogonal_kernels=True)
         return cls(samples=samples, batch_size=128, peak_rate=2e-2, teacher_share=0.7, temperature=2.0)

@@ -188,13 +188,18 @@ def measure(bench: Bench, seed: int) -> dict[str, tuple[float, float, float]]:
         given = replace(plan, teacher_share=0.0) if name == "labels" else plan
         Distiller(kind, data, loss, teacher_loss).train(taught, given, seed=seed)
         seconds = time.monotonic() - started
-        answers = Predictor(student)(bench.validation.inputs)
-        right = answers.argmax(axis=1) == bench.validation.labels
-        scores = answers - np.logaddexp.reduce(answers, axis=1, keepdims=True)
-        entropy = -scores[np.arange(len(scores)), bench.validation.labels].mean()
-        found[name] = (round(float(right.mean()), 5), round(float(entropy), 5), round(seconds, 1))
+        found[name] = (*judged(student, bench), round(seconds, 1))
         print(name, found[name], flush=True)
     return found
+
+
+def judged(student: keras.Model, bench: Bench) -> tuple[float, float]:
+    """Accuracy and loss on the judging rows."""
+    answers = Predictor(student)(bench.validation.inputs)
+    right = answers.argmax(axis=1) == bench.validation.labels
+    scores = answers - np.logaddexp.reduce(answers, axis=1, keepdims=True)
+    entropy = -scores[np.arange(len(scores)), bench.validation.labels].mean()
+    return round(float(right.mean()), 5), round(float(entropy), 5)
 
 
 def render(results: dict[str, Any]) -> str:
