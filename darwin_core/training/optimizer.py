@@ -17,7 +17,7 @@ _FIRST_DECAY = 0.9
 _SECOND_DECAY = 0.999
 _EPSILON = 1e-7
 _KERNEL_STEP = 0.6
-"""Root mean square of a kernel's step at rate 1: what Adam's steps have while gradients still agree with each other."""
+"""Root mean square of a kernel's step at rate 1. AdamW's is 0.2 to 0.4 (Liu et al. 2025, arXiv 2502.16982)."""
 
 
 class FlatAdamW:
