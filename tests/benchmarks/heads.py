@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distillation import Bench, command, newborn, origin, run, signs, spread
+from distillation import Bench, command, judged, newborn, origin, run, signs, spread
 
 from darwin_core.contracts import OutputKind, Task
 from darwin_core.networks import Predictor, load_network, measure_cost
@@ -37,10 +37,10 @@ def measure(bench: Bench, seed: int) -> dict[str, dict[str, Any]]:
         started = time.monotonic()
         Distiller(kind, data).train(student, TrainingPlan.for_data(bench.rows, images=True), seed=seed)
         seconds = time.monotonic() - started
-        right = Predictor(student)(bench.validation.inputs).argmax(axis=1) == bench.validation.labels
+        accuracy, _ = judged(student, bench)
         cost = measure_cost(student)
         found[name] = {
-            "accuracy": round(float(right.mean()), 5),
+            "accuracy": accuracy,
             "parameters": cost.parameters,
             "macs": cost.macs,
             "seconds": round(seconds, 1),
