@@ -130,7 +130,16 @@ def compact(
     gate: Annotated[str | None, typer.Option(help="All of the gate: a GateConfig as JSON, or its URI.")] = None,
     generations: Annotated[int, typer.Option(help="Generations of the search.")] = 3,
     offspring: Annotated[int, typer.Option(help="Networks proposed in each generation.")] = 3,
-    seconds: Annotated[float | None, typer.Option(help="Soft ceiling on the seconds of the search.")] = None,
+    generation_samples: Annotated[
+        int | None, typer.Option(help="Training rows that each proposed network sees; by data without it.")
+    ] = None,
+    final_samples: Annotated[
+        int | None,
+        typer.Option(help="Training rows of the long finish; more than it takes by data make better networks."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Soft ceiling on the seconds of the search; no two searches are then the same.")
+    ] = None,
     fewer_columns: Annotated[
         bool, typer.Option("--fewer-columns", help="Spend quality, within the requirements, on reading fewer columns.")
     ] = False,
@@ -210,6 +219,8 @@ def compact(
             budget=SearchBudget(
                 generations=generations,
                 offspring=offspring,
+                generation_samples=generation_samples,
+                final_samples=final_samples,
                 seconds=seconds,
                 fewer_columns=fewer_columns,
                 control=control,
