@@ -30,6 +30,7 @@ from darwin_core.synthesis.requirements import ResourceLimits
 from darwin_core.training import DistillationData, Distiller, TrainingPlan, prepare_runtime, teaching_views
 
 HERE = Path(__file__).parent
+_LESSON_CHUNK = 1024
 _KEPT = (
     "filters",
     "kernel_size",
@@ -42,6 +43,8 @@ _KEPT = (
     "offset",
     "axis",
 )
+VIEWS = teaching_views(Variation(strength=1.0))
+"""What a search chooses for road signs."""
 
 
 class PicturePeers:
@@ -94,8 +97,7 @@ class PicturePeers:
         return np.load(path)
 
     def _trained(self, network: keras.Model) -> dict[str, Any]:
-        views = teaching_views(Variation(strength=1.0))  # what a search chooses for road signs
-        data = DistillationData(self.train, tuple((view, self.teacher) for view in views))
+        data = DistillationData(self.train, tuple((view, self.teacher) for view in VIEWS))
         plan = TrainingPlan.for_data(self.samples, images=True)
         with default_reporter().track("Training a control", plan.samples) as tracker:
             Distiller(self.kind, data, self.loss).train(network, plan, seed=self.row["seed"], tracker=tracker)
@@ -134,8 +136,14 @@ class PicturePeers:
         return {"parameters": cost.parameters, "macs": cost.macs, "samples": None, "note": note, **found}
 
     def _torch_pruning(self, macs: int) -> dict[str, Any]:
-        files = {"network": self.work / "peer-torch.json", "arrays": self.work / "peer-torch.npz"}
+        files = {
+            "network": self.work / "peer-torch.json",
+            "arrays": self.work / "peer-torch.npz",
+            "lessons": self.work / "peer-lessons.npy",
+            "lesson_rows": self.work / "peer-lesson-rows.npy",
+        }
         write_network(self.reference, files["network"], files["arrays"])
+        self._write_lessons(files["lessons"], files["lesson_rows"])
         data = self.work / "peer-pictures.npz"
         if not data.exists():
             parts = (("train", self.train), ("valid", self.valid), ("test", self.test))
@@ -147,13 +155,13 @@ class PicturePeers:
             )
         plan = TrainingPlan.for_data(self.samples, images=True)
         settings = {
-            "network": str(files["network"]),
-            "arrays": str(files["arrays"]),
+            **{name: str(path) for name, path in files.items()},
             "data": str(data),
             "macs": macs,
             "samples": self.samples,
             "batch_size": plan.batch_size,
             "rate": plan.peak_rate,
+            "weight_decay": plan.weight_decay,
             "teacher_share": plan.teacher_share,
             "temperature": plan.temperature,
             "seed": self.row["seed"],
@@ -165,6 +173,24 @@ class PicturePeers:
         return json.loads(
             subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1]
         )
+
+    def _write_lessons(self, lessons: Path, numbers: Path) -> None:
+        """The rows a peer learns from, in order: every epoch another permutation and another view, as in synthesis."""
+        epochs = -(-self.samples // self.train.rows)
+        rng = np.random.default_rng(self.row["seed"])
+        order = np.concatenate([rng.permutation(self.train.rows) for _ in range(epochs)])[: self.samples]
+        np.save(numbers, order)
+        pictures = next(iter(self.train.inputs.values()))
+        written = np.lib.format.open_memmap(lessons, "w+", pictures.dtype, (self.samples, *pictures.shape[1:]))
+        for start in range(0, self.samples, _LESSON_CHUNK):
+            part = slice(start, min(start + _LESSON_CHUNK, self.samples))
+            # A chunk may span two epochs; each row has the view of its own.
+            epoch = np.arange(part.start, part.stop) // self.train.rows
+            for number in np.unique(epoch):
+                view = VIEWS[number % len(VIEWS)]
+                (varied,) = view.inputs(self.train, order[part][epoch == number]).values()
+                written[part][epoch == number] = varied
+        written.flush()
 
     def _accuracy(self, network: keras.Model, split: MappedSplit) -> float:
         return float(np.mean(predictions(network, split).argmax(axis=1) == split.labels))

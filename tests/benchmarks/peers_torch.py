@@ -4,7 +4,8 @@
 
 Called by `peers.py`. The copy is checked against the teacher's outputs first. Three rounds of pruning by group magnitude,
 the MACs falling by the same factor each time, share the training rows; each round ends with AdamW, a cosine schedule,
-and the same loss on labels and teacher as Darwin's candidates have. Prints figures as JSON on its last line.
+and the same loss, views of the pictures, rate and weight decay as Darwin's candidates have. Prints figures as JSON on its
+last line.
 """
 
 from __future__ import annotations
@@ -148,23 +149,20 @@ def outputs(model: nn.Module, images: np.ndarray) -> torch.Tensor:
         return torch.cat([model(pictures(images[start : start + 512])) for start in range(0, len(images), 512)])
 
 
-def fine_tune(model: nn.Module, data: Any, settings: dict[str, Any], samples: int, seed: int) -> None:
-    """One round of training."""
-    rng = np.random.default_rng(seed)
+def fine_tune(model: nn.Module, data: Any, settings: dict[str, Any], number: int) -> None:
+    """One round of training, on its share of the lessons."""
+    lessons, order = np.load(settings["lessons"], mmap_mode="r"), np.load(settings["lesson_rows"])
+    samples = len(order) // ROUNDS
     size, share, warmth = settings["batch_size"], settings["teacher_share"], settings["temperature"]
     steps = max(1, samples // size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=settings["weight_decay"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings["rate"], total_steps=steps, pct_start=0.05)
-    images, labels, teacher = (
-        data["train"],
-        torch.from_numpy(data["train_labels"]).long(),
-        torch.from_numpy(data["teacher"]),
-    )
-    order = np.concatenate([rng.permutation(len(images)) for _ in range(-(-steps * size // len(images)))])
+    labels, teacher = torch.from_numpy(data["train_labels"]).long(), torch.from_numpy(data["teacher"])
     model.train()
     for step in range(steps):
-        rows = order[step * size : (step + 1) * size]
-        found = model(pictures(images[rows]))
+        part = slice(number * samples + step * size, number * samples + (step + 1) * size)
+        rows = order[part]
+        found = model(pictures(lessons[part]))
         soft = functional.softmax(teacher[rows] / warmth, dim=1)
         distance = (
             functional.kl_div(functional.log_softmax(found / warmth, dim=1), soft, reduction="batchmean") * warmth**2
@@ -209,10 +207,10 @@ def main() -> None:
     last = model.layers[next(call["name"] for call in reversed(model.structure["calls"]) if call["kind"] == "Dense")]
     model.eval()
     before = pruning.utils.count_ops_and_params(model, example)[0]
-    for number in range(1, ROUNDS + 1):
-        prune(model, example, before * (settings["macs"] / before) ** (number / ROUNDS), last)
-        fine_tune(model, data, settings, settings["samples"] // ROUNDS, settings["seed"] + number)
-        print(f"round {number}: accuracy {accuracy(model, data, 'valid'):.4f}", file=sys.stderr, flush=True)
+    for number in range(ROUNDS):
+        prune(model, example, before * (settings["macs"] / before) ** ((number + 1) / ROUNDS), last)
+        fine_tune(model, data, settings, number)
+        print(f"round {number + 1}: accuracy {accuracy(model, data, 'valid'):.4f}", file=sys.stderr, flush=True)
     macs, _ = pruning.utils.count_ops_and_params(model, example)
     figures = {
         "parameters": sum(item.numel() for item in model.parameters())
