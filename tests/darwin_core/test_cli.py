@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from support import tiny
 
-from darwin_core.contracts import CompactionSummary, ExportReport, ParetoFront, Pick, StepName, SynthesizeResult
+from darwin_core.contracts import (
+    CompactionSummary,
+    ExportReport,
+    ParetoFront,
+    Pick,
+    SearchRecord,
+    StepName,
+    SynthesizeResult,
+)
 
 
 def darwin(*args: object, timeout: float = 540) -> subprocess.CompletedProcess[str]:
@@ -41,7 +49,13 @@ def compact_args(table: dict[str, Path], output: Path) -> list[object]:
         "--label", "is_fraud", "--row-id", "row_id", "--exclude", "row_id", "--slice", "browser",
         "--slice", "age:40,60", "--generations", 2, "--offspring", 2, "--output", output, "--run-id", "first",
         "--require", "parameters<=1500", "--require", "pr_auc_drop<=0.1",
+        "--generation-samples", 41_000, "--final-samples", 161_000,
     ]  # fmt: skip
+
+
+def rows_seen(summary: CompactionSummary) -> set[int]:
+    record = SearchRecord.from_json(Path(summary.paths["search_record"].removeprefix("file://")).read_text())
+    return {candidate.samples for candidate in record.candidates}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +74,13 @@ def test_compact_makes_a_smaller_network_and_says_so(finished: tuple[Path, Compa
     assert set(summary.seconds) == {step.value for step in StepName}
     for name, path in summary.paths.items():
         assert Path(path.removeprefix("file://")).exists(), name
+
+
+def test_networks_see_the_rows_that_were_asked_for(finished: tuple[Path, CompactionSummary]) -> None:
+    raced, batch = 41_000, 128
+    finishing = raced + 161_000
+    assert {round(seen, -3) for seen in rows_seen(finished[1])} == {raced, finishing}
+    assert all(min(abs(seen - raced), abs(seen - finishing)) < 2 * batch for seen in rows_seen(finished[1]))
 
 
 def test_the_candidate_runs_without_darwin(finished: tuple[Path, CompactionSummary]) -> None:
