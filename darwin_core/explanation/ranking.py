@@ -9,6 +9,9 @@ from darwin_core.contracts import FeatureAttribution
 from darwin_core.explanation.attribution.base import Floats
 
 TOP = 3
+NEGLIGIBLE = 0.02
+"""Contributions up to this share of the row's total are no reason."""
+
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -40,7 +43,7 @@ def _spread(values: Floats) -> tuple[float, ...]:
 def rank_overlap(reference: Floats, candidate: Floats) -> float:
     """Mean over rows of the overlap of both networks' top three columns, from 0 to 1.
 
-    Columns without any contribution are in nobody's top three.
+    Columns whose contribution to a row is negligible are no reason and in nobody's top three.
     """
     first, second = _top(reference), _top(candidate)
     larger = np.maximum(first.sum(axis=1), second.sum(axis=1))
@@ -53,4 +56,4 @@ def _top(values: Floats) -> NDArray[np.bool_]:
     chosen = np.argsort(-size, axis=1, kind="stable")[:, :TOP]
     top = np.zeros(values.shape, bool)
     np.put_along_axis(top, chosen, values=True, axis=1)
-    return top & (size > 0)
+    return np.asarray(top & (size > NEGLIGIBLE * size.sum(axis=1, keepdims=True)))

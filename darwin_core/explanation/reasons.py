@@ -14,10 +14,9 @@ from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.attribution.features import Feature, FeatureMap, take
 from darwin_core.explanation.checks.columns import show_number
 from darwin_core.explanation.decisions import show_effect
+from darwin_core.explanation.ranking import NEGLIGIBLE
 
 MISSING = "missing"
-_NEGLIGIBLE = 0.02
-"""Contributions below this share of the row's total are no reason."""
 
 
 def show_value(value: Any, kind: ColumnKind) -> str:
@@ -76,7 +75,7 @@ def reason_codes(
     reasons = []
     for index in order:
         amount = float(contributions[index])
-        if abs(amount) <= _NEGLIGIBLE * total:
+        if abs(amount) <= NEGLIGIBLE * total:
             break
         feature = features.features[index]
         value = show_value(features.values(own, feature)[0], feature.kind)

@@ -162,6 +162,11 @@ class TestRanking:
         assert rank_overlap(first, np.array([[0.0, 0, 0, 1, 5]])) == 0
         assert rank_overlap(np.zeros((1, 5)), np.zeros((1, 5))) == 1
 
+    def test_overlap_leaves_out_what_is_no_reason(self) -> None:
+        """A candidate without a column that hardly moved its reference gives the same reasons."""
+        assert rank_overlap(np.array([[4.0, 0.05]]), np.array([[4.0, 0.0]])) == 1
+        assert rank_overlap(np.array([[4.0, 0.5]]), np.array([[4.0, 0.0]])) == pytest.approx(1 / 2)
+
 
 class TestExamples:
     def test_rows_are_the_highest_the_borderline_and_the_disputed(self) -> None:
