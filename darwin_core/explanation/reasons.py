@@ -17,6 +17,8 @@ from darwin_core.explanation.decisions import show_effect
 from darwin_core.explanation.ranking import NEGLIGIBLE
 
 MISSING = "missing"
+_USUAL_SHARE = 0.05
+"""Text that fewer of the rows hold is not usual: names and free text have no usual value."""
 
 
 def show_value(value: Any, kind: ColumnKind) -> str:
@@ -39,9 +41,9 @@ def show_value(value: Any, kind: ColumnKind) -> str:
 
 @dataclass(frozen=True)
 class UsualValues:
-    """What training rows usually hold: the median of numbers (a value that occurs), the most frequent text."""
+    """What training rows usually hold: the median of numbers (a value that occurs), the most frequent text, if any is."""
 
-    shown: dict[str, str]
+    shown: dict[str, str | None]
 
     @classmethod
     def of(cls, features: FeatureMap, background: Inputs) -> UsualValues:
@@ -90,23 +92,25 @@ def reason_codes(
     return tuple(reasons)
 
 
-def _sentence(feature: Feature, value: str, usual: str, amount: float, subject: str) -> str:
+def _sentence(feature: Feature, value: str, usual: str | None, amount: float, subject: str) -> str:
     effect = f"{'raises' if amount > 0 else 'lowers'} {subject} by {show_effect(abs(amount))}"
     if value == usual:
         return f"{feature.name} {'is missing' if value == MISSING else f'= {value}'}, as usual, and {effect}"
-    if value == MISSING:
-        return f"{feature.name} is missing, which {effect}; usual is {usual}"
-    return f"{feature.name} = {value} {effect}; usual is {usual}"
+    told = f"{feature.name} is missing, which {effect}" if value == MISSING else f"{feature.name} = {value} {effect}"
+    return told if usual is None else f"{told}; usual is {usual}"
 
 
-def _shown_usual(values: NDArray[Any], kind: ColumnKind) -> str:
+def _shown_usual(values: NDArray[Any], kind: ColumnKind) -> str | None:
     usual = _usual(values)
+    if usual is None:
+        return None
     if kind is ColumnKind.NUMBER and np.ndim(usual) == 0 and not float(usual).is_integer():
         return MISSING if np.isnan(usual) else f"about {usual:.3g}"
     return show_value(usual, kind)
 
 
 def _usual(values: NDArray[Any]) -> Any:
+    """None: no text is frequent."""
     if values.dtype.kind == "f" and values.ndim == 1:
         known = values[~np.isnan(values)]
         return np.quantile(known, 0.5, method="lower") if known.size * 2 >= values.size else np.nan
@@ -115,4 +119,4 @@ def _usual(values: NDArray[Any]) -> Any:
     if values.ndim > 1:
         return values[0]
     distinct, counts = np.unique(values, return_counts=True)
-    return distinct[np.argmax(counts)]
+    return distinct[np.argmax(counts)] if counts.max() >= _USUAL_SHARE * len(values) else None

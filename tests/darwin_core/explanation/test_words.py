@@ -84,6 +84,11 @@ class TestReasons:
         found = reason_codes(FEATURES, usual, one_row(), 0, np.array([1.0, 0.001, 0.0, 0.0]), "the score")
         assert [reason.feature for reason in found] == ["amount"]
 
+    def test_text_that_is_hardly_ever_the_same_has_no_usual_value(self) -> None:
+        rows = training() | {"browser": np.array([[f"agent {row}".encode()] for row in range(1000)])}
+        (found,) = reason_codes(FEATURES, UsualValues.of(FEATURES, rows), one_row(), 0, np.eye(4)[2], "the score")
+        assert found.text == "browser = safari raises the score by 1.00"
+
     def test_times_are_shown_as_dates(self) -> None:
         usual = UsualValues.of(FEATURES, training())
         (found,) = reason_codes(FEATURES, usual, one_row(), 0, np.array([0.0, 0, 0, 1]), "the score")
