@@ -1,4 +1,7 @@
-"""The smallest change of a single column that flips a decision, searched over values that training rows really hold."""
+"""The smallest change of a single column that flips a decision, searched over values that training rows really hold.
+
+Of free text, which no two rows share, words are left out instead.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from darwin_core.contracts import Task
 from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.attribution.features import Feature, FeatureMap, concatenate
 from darwin_core.explanation.decisions import DecisionRule, show_apart
+from darwin_core.explanation.free_text import is_free_text, join, split
 from darwin_core.explanation.reasons import show_value
 
 ScoreRows = Callable[[Inputs], Floats]
 
 _VALUES = 24
+_MOST_WORDS_LEFT_OUT = 5
+_LONGEST_TEXT = 256
 NO_SINGLE_CHANGE = "No change of a single column to a value seen in training flips the decision."
 NO_ACTIONABLE_CHANGE = (
     "No change of one of the columns that can be acted on, to a value seen in training, flips the decision."
@@ -26,18 +32,23 @@ NO_ACTIONABLE_CHANGE = (
 
 @dataclass(frozen=True)
 class _Option:
-    """Another value of one column and how far it is from the row's own: 0 the same, 1 the far end of what occurs."""
+    """Another value of one column and how far it is from the row's own: 0 the same, 1 the far end of what occurs.
+
+    ``left_out`` are the words that free text lacks then.
+    """
 
     feature: Feature
     value: Any
     distance: float
+    left_out: tuple[str, ...] = ()
 
 
 class SingleChange:
     """Searches for counterfactuals.
 
     The distance of numbers is the share of training rows between both values. Changing text counts as one minus the
-    share of rows with the new value, so that common values are near and rare ones far.
+    share of rows with the new value, so that common values are near and rare ones far. From free text up to five of
+    the first 256 words are left out, always the one that the decision rests on most; the distance is their share.
 
     Args:
         features: The columns that the network reads.
@@ -77,17 +88,19 @@ class SingleChange:
         before = self._score(row)
         if not self._features.features:
             return self._none if self._none == NO_ACTIONABLE_CHANGE else None
-        coarse = [option for f in self._features.features for option in self._options(f, row)]
+        coarse = [option for f in self._features.features for option in self._options(f, row, before)]
         nearest = self._nearest(row, before, coarse)
         if nearest is None:
             return self._none
         option, after = self._nearest(row, before, self._finer(row, nearest[0])) or nearest
         return self._sentence(row, option, before, after)
 
-    def _options(self, feature: Feature, row: Inputs) -> list[_Option]:
+    def _options(self, feature: Feature, row: Inputs, before: Floats) -> list[_Option]:
         values = self._features.values(self._background, feature)
         own = self._features.values(row, feature)[0]
         if values.dtype.kind not in "fiu":
+            if is_free_text(values):
+                return self._shortened(feature, row, before)
             distinct, counts = np.unique(values, return_counts=True)
             frequent = np.argsort(-counts, kind="stable")[:_VALUES]
             return [_Option(feature, distinct[i], 1 - counts[i] / len(values)) for i in frequent if distinct[i] != own]
@@ -96,6 +109,37 @@ class SingleChange:
             return []
         tried = np.unique(np.quantile(known, np.linspace(0, 1, _VALUES), method="nearest"))
         return _number_options(feature, known, own, tried)
+
+    def _shortened(self, feature: Feature, row: Inputs, before: Floats) -> list[_Option]:
+        """The text with as few words left out as flip the decision; empty where no few do."""
+        own = self._features.values(row, feature)[0]
+        words, decision = split(own), self._rule.decided(before)[0]
+        left: list[str] = words
+        left_out: tuple[str, ...] = ()
+        while len(left) > 1 and len(left_out) < _MOST_WORDS_LEFT_OUT:
+            options = [
+                _Option(
+                    feature,
+                    join(left[:place] + left[place + 1 :], own),
+                    (len(left_out) + 1) / len(words),
+                    (*left_out, left[place]),
+                )
+                for place in range(min(len(left), _LONGEST_TEXT))
+            ]
+            after = self._score_with(row, options)
+            held = after[:, decision] if after.ndim == 2 else after if decision else -after
+            best = int(np.argmin(held))
+            if self._rule.decided(after)[best] != decision:
+                return [options[best]]
+            left, left_out = split(options[best].value), options[best].left_out
+        return []
+
+    def _score_with(self, row: Inputs, options: list[_Option]) -> Floats:
+        """Scores of the row with each of the options."""
+        changed = [
+            self._features.replace(row, o.feature, np.asarray([o.value], self._dtype(row, o.feature))) for o in options
+        ]
+        return self._score(concatenate(changed))
 
     def _finer(self, row: Inputs, found: _Option) -> list[_Option]:
         """Values between the row's own and one that flips the decision; numbers only."""
@@ -112,10 +156,7 @@ class SingleChange:
     def _nearest(self, row: Inputs, before: Floats, options: list[_Option]) -> tuple[_Option, Floats] | None:
         if not options:
             return None
-        changed = [
-            self._features.replace(row, o.feature, np.asarray([o.value], self._dtype(row, o.feature))) for o in options
-        ]
-        after = self._score(concatenate(changed))
+        after = self._score_with(row, options)
         flips = np.flatnonzero(self._rule.decided(after) != self._rule.decided(before)[0])
         if not flips.size:
             return None
@@ -131,6 +172,9 @@ class SingleChange:
         own = show_value(self._features.values(row, feature)[0], feature.kind)
         other = show_value(option.value, feature.kind)
         start = f"If {feature.name} were {other} instead of {own}, "
+        if option.left_out:
+            said = ", ".join(f'"{word}"' for word in option.left_out)
+            start = f"If {feature.name} did not say {said}, "
         if before.ndim == 2:
             was, becomes = self._rule.shown(before, 0), self._rule.shown(after, 0)
             return f"{start}{becomes} would be predicted instead of {was}."

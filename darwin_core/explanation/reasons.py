@@ -14,11 +14,10 @@ from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.attribution.features import Feature, FeatureMap, take
 from darwin_core.explanation.checks.columns import show_number
 from darwin_core.explanation.decisions import show_effect
+from darwin_core.explanation.free_text import frequent_text
 from darwin_core.explanation.ranking import NEGLIGIBLE
 
 MISSING = "missing"
-_USUAL_SHARE = 0.05
-"""Text that fewer of the rows hold is not usual: names and free text have no usual value."""
 
 
 def show_value(value: Any, kind: ColumnKind) -> str:
@@ -41,7 +40,7 @@ def show_value(value: Any, kind: ColumnKind) -> str:
 
 @dataclass(frozen=True)
 class UsualValues:
-    """What training rows usually hold: the median of numbers (a value that occurs), the most frequent text, if any is."""
+    """What training rows usually hold: the median of numbers (a value that occurs), the text that is frequent."""
 
     shown: dict[str, str | None]
 
@@ -118,5 +117,4 @@ def _usual(values: NDArray[Any]) -> Any:
         return np.quantile(values, 0.5, method="lower")
     if values.ndim > 1:
         return values[0]
-    distinct, counts = np.unique(values, return_counts=True)
-    return distinct[np.argmax(counts)] if counts.max() >= _USUAL_SHARE * len(values) else None
+    return frequent_text(values)

@@ -118,6 +118,21 @@ class TestSingleChange:
         assert sentence.startswith(options)
         assert "rise from 0.20 to 0.60, to or above" in sentence
 
+    def test_words_are_left_out_of_free_text(self) -> None:
+        features = FeatureMap((Feature("note", ColumnKind.STRING, "note"),))
+        rows = {"note": np.array([[f"customer {row} paid late".encode()] for row in range(400)])}
+
+        def stolen(inputs: Inputs) -> Floats:
+            said = [text.split() for text in inputs["note"][:, 0]]
+            return np.array([0.1 + 0.3 * (b"stolen" in words) + 0.3 * (b"lost" in words) for words in said])
+
+        search = SingleChange(features, rows, ALERTS, stolen)
+        alert = {"note": np.array([[b"my card was lost or stolen in the old town"]])}
+        assert search.describe(alert) == (
+            'If note did not say "lost", the score would fall from 0.70 to 0.40, below the alert threshold of 0.50.'
+        )
+        assert search.describe({"note": np.array([[b"nothing was ever stolen here"]])}) == NO_SINGLE_CHANGE
+
     def test_it_says_so_where_no_single_change_is_enough(self) -> None:
         assert self.search().describe(one_row(amount=90.0, late=2.0)) == NO_SINGLE_CHANGE
 
