@@ -116,15 +116,11 @@ class SingleChange:
         words, decision = split(own), self._rule.decided(before)[0]
         left: list[str] = words
         left_out: tuple[str, ...] = ()
-        while len(left) > 1 and len(left_out) < _MOST_WORDS_LEFT_OUT:
+        while left and len(left_out) < _MOST_WORDS_LEFT_OUT:
+            shortened = {word: [w for w in left if w != word] for word in left[:_LONGEST_TEXT]}
             options = [
-                _Option(
-                    feature,
-                    join(left[:place] + left[place + 1 :], own),
-                    (len(left_out) + 1) / len(words),
-                    (*left_out, left[place]),
-                )
-                for place in range(min(len(left), _LONGEST_TEXT))
+                _Option(feature, join(rest, own), 1 - len(rest) / len(words), (*left_out, word))
+                for word, rest in shortened.items()
             ]
             after = self._score_with(row, options)
             held = after[:, decision] if after.ndim == 2 else after if decision else -after

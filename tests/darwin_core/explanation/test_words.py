@@ -127,7 +127,7 @@ class TestSingleChange:
             return np.array([0.1 + 0.3 * (b"stolen" in words) + 0.3 * (b"lost" in words) for words in said])
 
         search = SingleChange(features, rows, ALERTS, stolen)
-        alert = {"note": np.array([[b"my card was lost or stolen in the old town"]])}
+        alert = {"note": np.array([[b"my card was lost or stolen lost in the old town"]])}
         assert search.describe(alert) == (
             'If note did not say "lost", the score would fall from 0.70 to 0.40, below the alert threshold of 0.50.'
         )
