@@ -5,7 +5,6 @@ Of free text, which no two rows share, words are left out instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,11 @@ from darwin_core.contracts import Task
 from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.attribution.features import Feature, FeatureMap, concatenate
 from darwin_core.explanation.decisions import DecisionRule, show_apart
-from darwin_core.explanation.free_text import is_free_text, join, split
+from darwin_core.explanation.free_text import ScoreRows, WordTrial, quoted
 from darwin_core.explanation.reasons import show_value
-
-ScoreRows = Callable[[Inputs], Floats]
 
 _VALUES = 24
 _MOST_WORDS_LEFT_OUT = 5
-_LONGEST_TEXT = 256
 NO_SINGLE_CHANGE = "No change of a single column to a value seen in training flips the decision."
 NO_ACTIONABLE_CHANGE = (
     "No change of one of the columns that can be acted on, to a value seen in training, flips the decision."
@@ -47,8 +43,8 @@ class SingleChange:
     """Searches for counterfactuals.
 
     The distance of numbers is the share of training rows between both values. Changing text counts as one minus the
-    share of rows with the new value, so that common values are near and rare ones far. From free text up to five of
-    the first 256 words are left out, always the one that the decision rests on most; the distance is their share.
+    share of rows with the new value, so that common values are near and rare ones far. From free text up to five
+    words are left out, always the one that the decision rests on most; the distance is their share of the text.
 
     Args:
         features: The columns that the network reads.
@@ -77,6 +73,7 @@ class SingleChange:
         self._background = background
         self._rule = rule
         self._score = score
+        self._words = WordTrial(self._features, background, score)
 
     def describe(self, row: Inputs) -> str | None:
         """The smallest flipping change of a row (inputs with one row) as a sentence.
@@ -99,7 +96,7 @@ class SingleChange:
         values = self._features.values(self._background, feature)
         own = self._features.values(row, feature)[0]
         if values.dtype.kind not in "fiu":
-            if is_free_text(values):
+            if self._words.covers(feature):
                 return self._shortened(feature, row, before)
             distinct, counts = np.unique(values, return_counts=True)
             frequent = np.argsort(-counts, kind="stable")[:_VALUES]
@@ -112,22 +109,17 @@ class SingleChange:
 
     def _shortened(self, feature: Feature, row: Inputs, before: Floats) -> list[_Option]:
         """The text with as few words left out as flip the decision; empty where no few do."""
-        own = self._features.values(row, feature)[0]
-        words, decision = split(own), self._rule.decided(before)[0]
-        left: list[str] = words
-        left_out: tuple[str, ...] = ()
+        words, decision = self._words.words(row, feature), self._rule.decided(before)[0]
+        left, left_out = words, tuple[str, ...]()
         while left and len(left_out) < _MOST_WORDS_LEFT_OUT:
-            shortened = {word: [w for w in left if w != word] for word in left[:_LONGEST_TEXT]}
-            options = [
-                _Option(feature, join(rest, own), 1 - len(rest) / len(words), (*left_out, word))
-                for word, rest in shortened.items()
-            ]
-            after = self._score_with(row, options)
+            rest, after = self._words.without(row, feature, left)
             held = after[:, decision] if after.ndim == 2 else after if decision else -after
             best = int(np.argmin(held))
+            word, left = list(rest.items())[best]
+            left_out = (*left_out, word)
             if self._rule.decided(after)[best] != decision:
-                return [options[best]]
-            left, left_out = split(options[best].value), options[best].left_out
+                text = self._words.joined(row, feature, left)
+                return [_Option(feature, text, 1 - len(left) / len(words), left_out)]
         return []
 
     def _score_with(self, row: Inputs, options: list[_Option]) -> Floats:
@@ -169,8 +161,7 @@ class SingleChange:
         other = show_value(option.value, feature.kind)
         start = f"If {feature.name} were {other} instead of {own}, "
         if option.left_out:
-            said = ", ".join(f'"{word}"' for word in option.left_out)
-            start = f"If {feature.name} did not say {said}, "
+            start = f"If {feature.name} did not say {quoted(option.left_out)}, "
         if before.ndim == 2:
             was, becomes = self._rule.shown(before, 0), self._rule.shown(after, 0)
             return f"{start}{becomes} would be predicted instead of {was}."

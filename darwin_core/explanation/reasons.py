@@ -14,7 +14,7 @@ from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.attribution.features import Feature, FeatureMap, take
 from darwin_core.explanation.checks.columns import show_number
 from darwin_core.explanation.decisions import show_effect
-from darwin_core.explanation.free_text import frequent_text
+from darwin_core.explanation.free_text import WordTrial, frequent_text, quoted
 from darwin_core.explanation.ranking import NEGLIGIBLE
 
 MISSING = "missing"
@@ -58,6 +58,8 @@ def reason_codes(
     contributions: Floats,
     subject: str,
     most: int = 4,
+    words: WordTrial | None = None,
+    target: int | None = None,
 ) -> tuple[ReasonCode, ...]:
     """The strongest reasons of one row, strongest first.
 
@@ -69,6 +71,8 @@ def reason_codes(
         contributions: (features,) the row's attribution.
         subject: What is raised or lowered, e.g. ``the score``.
         most: Number of reasons at most.
+        words: Finds the words that matter in free text; None: they are not looked for.
+        target: The class whose score it is; None: there is one score.
     """
     own = take(inputs, slice(row, row + 1))
     total = float(np.abs(contributions).sum())
@@ -80,14 +84,10 @@ def reason_codes(
             break
         feature = features.features[index]
         value = show_value(features.values(own, feature)[0], feature.kind)
-        reasons.append(
-            ReasonCode(
-                feature=feature.name,
-                value=value,
-                attribution=amount,
-                text=_sentence(feature, value, usual.shown[feature.name], amount, subject),
-            )
-        )
+        text = _sentence(feature, value, usual.shown[feature.name], amount, subject)
+        if words is not None and words.covers(feature) and (by := words.strongest(own, feature, target, amount)):
+            text = f"{text}, most by {quoted(by)}"
+        reasons.append(ReasonCode(feature=feature.name, value=value, attribution=amount, text=text))
     return tuple(reasons)
 
 

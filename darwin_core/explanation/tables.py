@@ -20,6 +20,7 @@ from darwin_core.explanation.attribution.shapley import walk_length
 from darwin_core.explanation.counterfactuals import SingleChange
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.examples import telling_rows
+from darwin_core.explanation.free_text import WordTrial
 from darwin_core.explanation.judging.rows import RowJudge
 from darwin_core.explanation.ranking import TOP, feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
@@ -166,6 +167,7 @@ class _Comparison:
         network = self._subject.candidate
         read = self._features.restricted_to(network.inputs)
         usual = UsualValues.of(self._features, self._usual)
+        words = WordTrial(read, self._usual, network.scores)
         search = SingleChange(read, self._usual, self._rule, network.scores, self._subject.actionable)
         inputs = self._subject.validation.take(self._scored.rows[positions]).inputs
         scores = self._scored.candidate[positions]
@@ -173,13 +175,23 @@ class _Comparison:
         explained = []
         with reporter.track("Writing reason codes", total=len(positions)) as tracker:
             for row, position in enumerate(positions):
-                subject = self._rule.subject(None if targets is None else int(targets[row]))
+                target = None if targets is None else int(targets[row])
+                reasons = reason_codes(
+                    self._features,
+                    usual,
+                    inputs,
+                    row,
+                    contributions[row],
+                    self._rule.subject(target),
+                    words=words,
+                    target=target,
+                )
                 explained.append(
                     RowExplanation(
                         row_id=self._subject.validation.row_ids[int(self._scored.rows[position])],
                         predicted=self._rule.shown(scores, row),
                         score=self._rule.score(scores, row),
-                        reasons=reason_codes(self._features, usual, inputs, row, contributions[row], subject),
+                        reasons=reasons,
                         counterfactual=search.describe(take(inputs, slice(row, row + 1))),
                     )
                 )

@@ -17,6 +17,7 @@ from darwin_core.explanation.attribution.base import Floats, Inputs
 from darwin_core.explanation.counterfactuals import NO_ACTIONABLE_CHANGE, NO_SINGLE_CHANGE, SingleChange
 from darwin_core.explanation.decisions import DecisionRule, show_apart, show_effect
 from darwin_core.explanation.examples import telling_pictures, telling_rows
+from darwin_core.explanation.free_text import WordTrial
 from darwin_core.explanation.overlay import overlay_uri, picture_uri, to_pixels
 from darwin_core.explanation.ranking import feature_attributions, rank_overlap
 from darwin_core.explanation.reasons import UsualValues, reason_codes
@@ -58,6 +59,22 @@ def score(inputs: Inputs) -> Floats:
     return np.asarray(0.2 + 0.4 * (amount > 60) + 0.4 * ((late > 0) & (browser == b"safari")), np.float64)
 
 
+NOTES = FeatureMap((Feature("note", ColumnKind.STRING, "note"),))
+
+
+def notes() -> dict[str, np.ndarray]:
+    return {"note": np.array([[f"customer {row} paid late".encode()] for row in range(400)])}
+
+
+def note(text: str) -> dict[str, np.ndarray]:
+    return {"note": np.array([[text.encode()]])}
+
+
+def stolen(inputs: Inputs) -> Floats:
+    said = [text.split() for text in inputs["note"][:, 0]]
+    return np.array([0.1 + 0.2 * (b"stolen" in words) + 0.4 * (b"lost" in words) for words in said])
+
+
 class TestReasons:
     def test_sentences_name_value_effect_and_what_is_usual(self) -> None:
         usual = UsualValues.of(FEATURES, training())
@@ -68,7 +85,7 @@ class TestReasons:
             f"amount = 80 raises the score by 0.18; usual is {usual.shown['amount']}",
             "late = 2 lowers the score by 0.051; usual is 0",
         ]
-        assert re.fullmatch(r"about [45]\d(\.\d)?", usual.shown["amount"])
+        assert re.fullmatch(r"about [45]\d(\.\d)?", str(usual.shown["amount"]))
         assert [reason.attribution for reason in found] == [0.3, 0.18, -0.051]
 
     def test_missing_and_usual_values_are_said_to_be_so(self) -> None:
@@ -88,6 +105,14 @@ class TestReasons:
         rows = training() | {"browser": np.array([[f"agent {row}".encode()] for row in range(1000)])}
         (found,) = reason_codes(FEATURES, UsualValues.of(FEATURES, rows), one_row(), 0, np.eye(4)[2], "the score")
         assert found.text == "browser = safari raises the score by 1.00"
+
+    def test_words_that_matter_in_free_text_are_named(self) -> None:
+        trial, row = WordTrial(NOTES, notes(), stolen), note("a lost lost or stolen card")
+        usual = UsualValues.of(NOTES, notes())
+        (found,) = reason_codes(NOTES, usual, row, 0, np.array([0.6]), "the score", words=trial)
+        assert found.text == 'note = a lost lost or stolen card raises the score by 0.60, most by "lost", "stolen"'
+        (found,) = reason_codes(NOTES, usual, row, 0, np.array([-0.6]), "the score", words=trial)
+        assert found.text == "note = a lost lost or stolen card lowers the score by 0.60"
 
     def test_times_are_shown_as_dates(self) -> None:
         usual = UsualValues.of(FEATURES, training())
@@ -119,19 +144,16 @@ class TestSingleChange:
         assert "rise from 0.20 to 0.60, to or above" in sentence
 
     def test_words_are_left_out_of_free_text(self) -> None:
-        features = FeatureMap((Feature("note", ColumnKind.STRING, "note"),))
-        rows = {"note": np.array([[f"customer {row} paid late".encode()] for row in range(400)])}
-
-        def stolen(inputs: Inputs) -> Floats:
-            said = [text.split() for text in inputs["note"][:, 0]]
-            return np.array([0.1 + 0.3 * (b"stolen" in words) + 0.3 * (b"lost" in words) for words in said])
-
-        search = SingleChange(features, rows, ALERTS, stolen)
-        alert = {"note": np.array([[b"my card was lost or stolen lost in the old town"]])}
-        assert search.describe(alert) == (
-            'If note did not say "lost", the score would fall from 0.70 to 0.40, below the alert threshold of 0.50.'
+        search = SingleChange(NOTES, notes(), ALERTS, stolen)
+        assert search.describe(note("my card was lost or stolen lost in the old town")) == (
+            'If note did not say "lost", the score would fall from 0.70 to 0.30, below the alert threshold of 0.50.'
         )
-        assert search.describe({"note": np.array([[b"nothing was ever stolen here"]])}) == NO_SINGLE_CHANGE
+        assert search.describe(note("nothing was stolen")) == NO_SINGLE_CHANGE
+
+    def test_text_that_recurs_is_changed_as_a_whole(self) -> None:
+        phrases = {"note": np.array([[b"a card was lost"], [b"all is very well"]] * 100)}
+        sentence = SingleChange(NOTES, phrases, ALERTS, lambda rows: 2 * stolen(rows)).describe(note("a card was lost"))
+        assert str(sentence).startswith("If note were all is very well instead of a card was lost, ")
 
     def test_it_says_so_where_no_single_change_is_enough(self) -> None:
         assert self.search().describe(one_row(amount=90.0, late=2.0)) == NO_SINGLE_CHANGE
