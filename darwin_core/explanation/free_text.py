@@ -1,4 +1,4 @@
-"""Free text: columns of sentences, hardly any of which occurs twice. Words are left out to see what a score rests on."""
+"""Free text: columns of sentences, hardly any of which occurs twice. Words are left out to see what scores rest on."""
 
 from __future__ import annotations
 
