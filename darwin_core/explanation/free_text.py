@@ -16,7 +16,7 @@ ScoreRows = Callable[[Inputs], Floats]
 _USUAL_SHARE = 0.05
 _SENTENCE = 3
 _LONGEST = 256
-_LEAST_EFFECT = 0.05
+_HALF = 0.5
 
 
 def frequent_text(values: NDArray[Any]) -> Any | None:
@@ -63,24 +63,32 @@ class WordTrial:
         return rest, self._score(concatenate(changed))
 
     def strongest(self, row: Inputs, feature: Feature, target: int | None, effect: float, most: int = 3) -> list[str]:
-        """The words by which a text has its effect, strongest first.
+        """The words by which a text has its effect: left out one by one, the strongest first, until half is gone.
+
+        One alone may tell nothing: where three words say the same, the score stays as it is until all are left out.
 
         Args:
             row: Inputs with one row.
             feature: The free text.
             target: The class whose score is raised or lowered; None: there is one score.
-            effect: By how much the text does so; words that do it by less than a twentieth of that are left out.
+            effect: By how much the text does so.
             most: Number of words at most.
+
+        Returns:
+            Empty where so few words do not take half of the effect away.
         """
-        words = self.words(row, feature)
-        if not words:
-            return []
-        rest, scores = self.without(row, feature, words)
-        falls = np.sign(effect) * (self._score(row) - scores)
-        fall = falls if target is None else falls[:, target]
-        order = np.argsort(-fall, kind="stable")[:most]
-        names = list(rest)
-        return [names[place] for place in order if fall[place] > _LEAST_EFFECT * abs(effect)]
+        before, left = self._score(row), self.words(row, feature)
+        found: list[str] = []
+        while left and len(found) < most:
+            rest, scores = self.without(row, feature, left)
+            falls = np.sign(effect) * (before - scores)
+            falls = falls if target is None else falls[:, target]
+            best = int(np.argmax(falls))
+            word, left = list(rest.items())[best]
+            found.append(word)
+            if falls[best] >= _HALF * abs(effect):
+                return found
+        return []
 
 
 def quoted(words: Sequence[str]) -> str:

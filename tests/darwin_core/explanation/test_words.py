@@ -110,7 +110,9 @@ class TestReasons:
         trial, row = WordTrial(NOTES, notes(), stolen), note("a lost lost or stolen card")
         usual = UsualValues.of(NOTES, notes())
         (found,) = reason_codes(NOTES, usual, row, 0, np.array([0.6]), "the score", words=trial)
-        assert found.text == 'note = a lost lost or stolen card raises the score by 0.60, most by "lost", "stolen"'
+        assert found.text == 'note = a lost lost or stolen card raises the score by 0.60, most by "lost"'
+        assert trial.strongest(row, NOTES.features[0], None, 1.1) == ["lost", "stolen"]
+        assert trial.strongest(row, NOTES.features[0], None, 2.0) == []
         (found,) = reason_codes(NOTES, usual, row, 0, np.array([-0.6]), "the score", words=trial)
         assert found.text == "note = a lost lost or stolen card lowers the score by 0.60"
 
