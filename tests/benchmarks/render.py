@@ -88,10 +88,9 @@ def control_lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The last run of each case and seed, in the order of the benchmark's cases, without places on a machine."""
-    runs = {(row["case"], row["seed"]): row for row in (*old, *new)}
-    for row in runs.values():
+    for row in (*old, *new):
         row["summary"].pop("paths", None)
-        row["command"] = short_command(row["command"])
+    runs = {(row["case"], row["seed"]): without_places(row) for row in (*old, *new)}
     names = ["demo", *(case.name for case in CASES)]
     return sorted(runs.values(), key=lambda row: (names.index(row["case"]), row["seed"]))
 
@@ -197,9 +196,19 @@ def memory_section(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def without_places(value: Any) -> Any:
+    """Results without the folders of the machine that they were measured on."""
+    if isinstance(value, dict):
+        return {name: without_places(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_places(part) for part in value]
+    return short_command(value) if isinstance(value, str) else value
+
+
 def short_command(command: str) -> str:
     """Paths of the machine do not help a reader: only the last part of each is kept."""
-    return " ".join(word.rsplit("/", 1)[-1] if word.startswith("/") else word for word in command.split())
+    words = command.split(" ")
+    return " ".join(word.rsplit("/", 1)[-1] if word.startswith(("/", "file:///")) else word for word in words)
 
 
 if __name__ == "__main__":
