@@ -122,13 +122,6 @@ class SingleChange:
                 return [_Option(feature, text, 1 - len(left) / len(words), left_out)]
         return []
 
-    def _score_with(self, row: Inputs, options: list[_Option]) -> Floats:
-        """Scores of the row with each of the options."""
-        changed = [
-            self._features.replace(row, o.feature, np.asarray([o.value], self._dtype(row, o.feature))) for o in options
-        ]
-        return self._score(concatenate(changed))
-
     def _finer(self, row: Inputs, found: _Option) -> list[_Option]:
         """Values between the row's own and one that flips the decision; numbers only."""
         values = self._features.values(self._background, found.feature)
@@ -144,7 +137,10 @@ class SingleChange:
     def _nearest(self, row: Inputs, before: Floats, options: list[_Option]) -> tuple[_Option, Floats] | None:
         if not options:
             return None
-        after = self._score_with(row, options)
+        changed = [
+            self._features.replace(row, o.feature, np.asarray([o.value], self._dtype(row, o.feature))) for o in options
+        ]
+        after = self._score(concatenate(changed))
         flips = np.flatnonzero(self._rule.decided(after) != self._rule.decided(before)[0])
         if not flips.size:
             return None

@@ -7,6 +7,7 @@ from scipy.stats import wilcoxon
 
 from darwin_core.contracts import Check, GateConfig, Verdict
 from darwin_core.explanation.attribution.base import Floats
+from darwin_core.explanation.ranking import NEGLIGIBLE
 
 _FEWEST = 8
 """Paired cases below which the signed-rank test cannot reach p < 0.01."""
@@ -33,7 +34,8 @@ def _overlap_check(bound: float, overlap: float) -> Check:
     return Check(
         check_id="X1",
         title="Both networks give the same reasons",
-        definition="mean overlap of both networks' three strongest columns per row",
+        definition="mean overlap of both networks' three strongest columns per row, of those that hold more than "
+        f"{NEGLIGIBLE:.0%} of what is attributed in the row",
         verdict=Verdict.PASS if overlap >= bound else Verdict.FAIL,
         value=overlap,
         bound=bound,
