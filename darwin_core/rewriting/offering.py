@@ -18,7 +18,7 @@ from darwin_core.rewriting.operators import RANK_SHARE, Replacement, Site, neede
 
 @dataclass(frozen=True)
 class Offer:
-    """An operator that can be applied.
+    """An operator that can be applied and may be worth it.
 
     Attributes:
         layer: Where.
@@ -39,7 +39,8 @@ class Offers:
 
     Attributes:
         blocks: Operators by layer, in the order of calls.
-        refused: (layer, operator) -> why it cannot be applied; operators that are made for other layers included.
+        refused: (layer, operator) -> why it cannot or should not be applied; operators that are made for other layers
+            included.
         early_downsampling_saves: Multiply-accumulates for one row that are saved where the picture is halved earlier;
             None where it cannot be.
     """
@@ -50,7 +51,7 @@ class Offers:
 
 
 def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
-    """What can be applied to a network. Nothing is decomposed or built for it but the new layers.
+    """What can sensibly be applied to a network. Nothing is decomposed or built for it but the new layers.
 
     Raises:
         NetworkError: The network's graph cannot be read.
@@ -61,7 +62,7 @@ def offers(model: keras.Model, *, rank_share: float = RANK_SHARE) -> Offers:
     for call in {call.name: call for call in reversed(wiring.calls)}.values():
         site = Site(wiring, call)
         for operator, rewriter in rewriters(rank_share).items():
-            refusal = rewriter.refusal(site)
+            refusal = rewriter.refusal(site) or rewriter.objection(site)
             if refusal is None:
                 macs, parameters = _saved(site, rewriter.replacement(site), costs)
                 found.append(Offer(call.name, operator, macs, parameters))

@@ -85,6 +85,11 @@ class Rewriter(ABC):
     def refusal(self, site: Site) -> str | None:
         """Why the operator cannot be applied here, as the end of a sentence; None where it can."""
 
+    def objection(self, site: Site) -> str | None:
+        """Why the operator is not offered here though it can be applied, as the end of a sentence; None where it is."""
+        del site
+        return None
+
     @abstractmethod
     def replacement(self, site: Site) -> Replacement:
         """What takes the place of the call. Only asked for where nothing speaks against it."""

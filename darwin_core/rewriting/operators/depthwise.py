@@ -20,6 +20,9 @@ from darwin_core.rewriting.operators.base import (
     values_of,
 )
 
+_FEWEST_CHANNELS = 5
+"""The colours of a picture are fewer."""
+
 
 class DepthwiseSeparable(Rewriter):
     """Conv2D -> DepthwiseConv2D, then a 1x1 Conv2D that has the bias and the activation.
@@ -42,6 +45,13 @@ class DepthwiseSeparable(Rewriter):
         if layer.strides[0] != layer.strides[1]:
             return "its strides differ, which depthwise convolutions do not support"
         return untouchable(site)
+
+    def objection(self, site: Site) -> str | None:
+        """The depthwise part has one filter per channel that it reads: three of them cannot stand for a first layer's."""
+        channels = site.input_shape[-1]
+        if channels is not None and channels < _FEWEST_CHANNELS:
+            return f"it reads {channels} channels, and would have as many filters"
+        return None
 
     def replacement(self, site: Site) -> Replacement:
         """The two layers; the singular value is shared between them, so that both have weights of similar size."""

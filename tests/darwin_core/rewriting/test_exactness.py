@@ -242,7 +242,7 @@ def test_offers_say_what_is_saved() -> None:
     before = measure_cost(model)
     found = offers(model)
     assert {(offer.layer, offer.operator) for offer in found.blocks} >= {
-        ("stem", BlockOperator.DEPTHWISE_SEPARABLE),
+        ("inner", BlockOperator.DEPTHWISE_SEPARABLE),
         ("inner", BlockOperator.LOW_RANK),
         ("back", BlockOperator.SMALLER_KERNEL),
         ("sum", BlockOperator.DROP),
@@ -251,6 +251,13 @@ def test_offers_say_what_is_saved() -> None:
         after = measure_cost(rewrite(model, {offer.layer: offer.operator}))
         assert before.macs - after.macs == offer.saved_macs, offer
         assert before.parameters - after.parameters == offer.saved_parameters, offer
+
+
+def test_a_layer_that_reads_colours_can_be_split_but_is_not_offered() -> None:
+    found, split = offers(residual_network()), BlockOperator.DEPTHWISE_SEPARABLE
+    assert ("stem", split) not in {(offer.layer, offer.operator) for offer in found.blocks}
+    assert "reads 3 channels" in found.refused["stem", split]
+    assert rewrite(residual_network(), {"stem": split}).get_layer("stem_depthwise")
 
 
 def test_the_parameters_of_a_low_rank_pair_are_the_share_asked_for() -> None:
