@@ -47,7 +47,7 @@ class DepthwiseSeparable(Rewriter):
         return untouchable(site)
 
     def objection(self, site: Site) -> str | None:
-        """The depthwise part has one filter per channel that it reads: three of them cannot stand for a first layer's."""
+        """The depthwise part has one filter per channel it reads; three cannot stand for all of a first layer's."""
         channels = site.input_shape[-1]
         if channels is not None and channels < _FEWEST_CHANNELS:
             return f"it reads {channels} channels, and would have as many filters"

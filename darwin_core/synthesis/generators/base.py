@@ -14,6 +14,8 @@ from darwin_core.synthesis.allocation import Target, WidthAllocator
 from darwin_core.synthesis.drafts import Drafts
 
 _NOTHING = Offers((), {}, None)
+_WORTH_REWRITING = 0.01
+"""Share of the network's MACs that an operator must save in a block to be applied everywhere."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ class Situation:
     def offers(self) -> Offers:
         """What of the parent can be rewritten."""
         return _NOTHING if self.drafts is None else self.drafts.offers
+
+    def everywhere(self, operator: BlockOperator) -> dict[str, BlockOperator]:
+        """The blocks in which an operator saves enough, each with it."""
+        enough = _WORTH_REWRITING * max(self.allocator.cost({}).macs, 1)
+        return {
+            offer.layer: operator
+            for offer in self.offers.blocks
+            if offer.operator is operator and offer.saved_macs >= enough
+        }
 
     def rewritten(self, blocks: Mapping[str, BlockOperator], *, early_downsampling: bool = False) -> Situation:
         """The situation once these blocks of the parent are rewritten as well.

@@ -24,7 +24,6 @@ _MEMORY = 0.7
 _SAME_SIZE = 0.05
 """Variance of the logarithm of sizes below which nothing is put down to size."""
 _SMALLEST_SPREAD = 0.05
-_WORTH_REWRITING = 0.01
 _PLAIN = 0.6
 """How likely widths alone are changed, as long as nothing is known."""
 _EVERYWHERE = (BlockOperator.DEPTHWISE_SEPARABLE, BlockOperator.LOW_RANK, BlockOperator.SMALLER_KERNEL)
@@ -111,11 +110,8 @@ class LearnedGenerator(Generator):
 
     def _plan(self, situation: Situation, rng: np.random.Generator) -> dict[str, BlockOperator]:
         """The blocks to be rewritten: one operator wherever it saves enough, or none."""
-        macs = max(situation.allocator.cost({}).macs, 1)
         plans: dict[BlockOperator, dict[str, BlockOperator]] = {BlockOperator.KEEP: {}}
-        for offer in situation.offers.blocks:
-            if offer.operator in _EVERYWHERE and offer.saved_macs >= _WORTH_REWRITING * macs:
-                plans.setdefault(offer.operator, {})[offer.layer] = offer.operator
+        plans |= {operator: plan for operator in _EVERYWHERE if (plan := situation.everywhere(operator))}
         chances = self._prior * np.asarray(
             [_PLAIN if plan is BlockOperator.KEEP else (1.0 - _PLAIN) / max(len(plans) - 1, 1) for plan in plans]
         )

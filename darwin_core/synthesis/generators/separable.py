@@ -11,8 +11,6 @@ from darwin_core.synthesis.generators.base import Generator, Situation
 from darwin_core.synthesis.generators.importance import ImportanceGenerator
 from darwin_core.synthesis.generators.registry import register_generator
 
-_WORTH_REWRITING = 0.01
-
 
 @register_generator
 class SeparableGenerator(Generator):
@@ -36,10 +34,5 @@ class SeparableGenerator(Generator):
 
     def propose(self, situation: Situation, rng: np.random.Generator) -> Genome:
         """The design of one offspring."""
-        macs = max(situation.allocator.cost({}).macs, 1)
-        blocks = {
-            offer.layer: offer.operator
-            for offer in situation.offers.blocks
-            if offer.operator is BlockOperator.DEPTHWISE_SEPARABLE and offer.saved_macs >= _WORTH_REWRITING * macs
-        }
+        blocks = situation.everywhere(BlockOperator.DEPTHWISE_SEPARABLE)
         return self._widths.propose(situation.rewritten(blocks), rng)
