@@ -115,7 +115,7 @@ def _signs_case(
 
 
 CASES = (
-    _signs_case("gtsrb_vgg", "vgg", "importance"),
+    _signs_case("gtsrb_vgg", "vgg", "separable"),
     _signs_case("gtsrb_resnet", "resnet", "separable"),
     _signs_case("gtsrb_inception", "inception", "separable"),
     # What 25 kB in int8 leave room for: each channel takes some twenty bytes beside its weights.
