@@ -40,7 +40,7 @@ def test_the_bank_holds_what_photographs_differ_by(factors) -> None:
         "brightness", "direction of light", "contrast", "colour cast", "saturation", "sharpness", "noise",
         "compression", "border", "bright spot", "patch", "aspect",
     }  # fmt: skip
-    assert len(factors) == 11 + 36
+    assert len(factors) == 11 + 8 + 36
     assert {"patch (top left corner)", "patch (bottom right corner)", "patch (below the middle, left part)"} <= set(
         factors
     )
@@ -80,6 +80,19 @@ def test_a_sun_is_found_where_it_stands_and_can_be_taken_away(factors) -> None:
     without = spot.transfer({"image": sun}, {"image": dark})
     assert np.abs(without["image"] - dark).mean() < 0.3 * np.abs(sun - dark).mean()
     assert "upper part, right" in spot.tell({"image": sun}, {"image": dark})
+
+
+def test_a_sun_is_seen_beside_an_object_that_outshines_it(factors) -> None:
+    y, x = np.mgrid[:SIDE, :SIDE]
+    shown = 0.1 * pictures(20, 3)
+    for row, column, strength in ((16, 16, 230), (5, 25, 120)):
+        light = np.exp(-((y - row) ** 2 + (x - column) ** 2) / 12)
+        shown = shown + strength * light[None, :, :, None].astype("float32")
+    place = {
+        name: factors[name].measure({"image": shown})[:, :2] * SIDE for name in factors if name.startswith("bright")
+    }
+    np.testing.assert_allclose(place["bright spot"], np.broadcast_to([16, 16], (20, 2)), atol=2)
+    np.testing.assert_allclose(place["bright spot (top right)"], np.broadcast_to([5, 25], (20, 2)), atol=2)
 
 
 def ellipses(ratios: np.ndarray, seed: int) -> np.ndarray:
