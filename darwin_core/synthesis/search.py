@@ -205,7 +205,7 @@ class Search:
         data = DistillationData(rows, tuple((view, outputs) for view in views))
 
         def plan(samples: int) -> TrainingPlan:
-            return TrainingPlan.for_data(samples, images=self._images)
+            return TrainingPlan.for_data(samples, images=self._images, strength=self._variation.strength)
 
         distiller = Distiller(kind, data, self._reference.loss)
         judged = self._validation

@@ -160,8 +160,8 @@ CASES = (
         "fashion_mnist",
         _fashion,
         (
-            *("--feature", "image", "--require", "parameters<=50000", "--generator", "importance"),
-            *("--generations", "1", "--offspring", "1", "--seconds", "900", "--no-control"),
+            *("--feature", "image", "--require", "parameters<=50000", "--generator", "separable"),
+            *("--generations", "1", "--offspring", "1", "--final-samples", "2400000", "--no-control"),
         ),
         label="label",
         train_reference=train_picture_reference,

@@ -89,7 +89,8 @@ def measure(bench: Bench, reference: Any, seed: int) -> dict[str, Any]:
         student = newborn(bench)
         started = time.monotonic()
         data = DistillationData(bench.train, tuple((view, taught) for view in views))
-        Distiller(kind, data).train(student, TrainingPlan.for_data(bench.rows, images=True), seed=seed)
+        plan = TrainingPlan.for_data(bench.rows, images=True, strength=variation.strength)
+        Distiller(kind, data).train(student, plan, seed=seed)
         seconds = time.monotonic() - started
         seen = views[0] if isinstance(views[0], WarpView) else PLAIN
         found[name] = {
