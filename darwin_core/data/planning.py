@@ -52,6 +52,7 @@ class ColumnPlan:
 
 def plan_columns(
     fields: Mapping[str, pa.Field],
+    incomplete: Mapping[str, str],
     unusable: Mapping[str, str],
     roles: DataRoles,
     inputs: Sequence[NetworkInput],
@@ -61,6 +62,7 @@ def plan_columns(
 
     Args:
         fields: Canonical fields that all sources have.
+        incomplete: Columns that only some sources have, with one that lacks it.
         unusable: Columns that cannot be read, with the reason.
         roles: Which column plays which part.
         inputs: The network's inputs.
@@ -70,7 +72,9 @@ def plan_columns(
         DataError: A column that the request names is not there or cannot play its part.
         BindingError: The columns do not fit the network's inputs.
     """
-    _check_roles(fields, unusable, roles, output)
+    for name in [*_named(roles), *roles.features]:
+        _check_there(name, fields, incomplete, unusable)
+    _check_roles(fields, roles, output)
     _check_label_count(roles, output)
     fields = _with_channels(fields, inputs, roles.labels)
     candidates = _candidates(fields, roles, inputs)
@@ -94,19 +98,26 @@ def _named(roles: DataRoles) -> list[str]:
     return [name for name in single if name is not None] + [item.column for item in roles.slices]
 
 
-def _check_roles(
-    fields: Mapping[str, pa.Field], unusable: Mapping[str, str], roles: DataRoles, output: OutputKind
+def _check_there(
+    name: str, fields: Mapping[str, pa.Field], incomplete: Mapping[str, str], unusable: Mapping[str, str]
 ) -> None:
-    for name in [*_named(roles), *roles.features]:
-        if name in unusable:
-            raise DataError(f"Column {name!r} cannot be read: {unusable[name]}.", hint="Convert the column.")
-        if name not in fields:
-            folded = {known.casefold(): known for known in fields}
-            near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=1)]
-            raise DataError(
-                f"The request names column {name!r}, which the data do not have; they have {_shortened(list(fields))}.",
-                hint=f"Did you mean {near[0]!r}?" if near else "All sources of a run need the columns it names.",
-            )
+    if name in unusable:
+        raise DataError(f"Column {name!r} cannot be read: {unusable[name]}.", hint="Convert the column.")
+    if name in incomplete:
+        raise DataError(
+            f"The request names column {name!r}, which {incomplete[name]} does not have, though others do.",
+            hint="All sources of a run need the columns it names.",
+        )
+    if name not in fields:
+        folded = {known.casefold(): known for known in fields}
+        near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=1)]
+        raise DataError(
+            f"The request names column {name!r}, which the data do not have; they have {_shortened(list(fields))}.",
+            hint=f"Did you mean {near[0]!r}?" if near else "Name one of those.",
+        )
+
+
+def _check_roles(fields: Mapping[str, pa.Field], roles: DataRoles, output: OutputKind) -> None:
     if ROW_ID in fields:
         raise DataError(f"Column name {ROW_ID!r} is reserved.", hint="Rename the column.")
     among_features = [label for label in roles.labels if label in roles.features]

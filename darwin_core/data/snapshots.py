@@ -78,7 +78,9 @@ def prepare_snapshot(
     named, roles = _label_apart(sources.named(), roles, network[1])
     fields = align(*named.values())
     unusable = {name: reason for source in named.values() for name, reason in source.unusable.items()}
-    plan = plan_columns(fields, unusable, roles, *network)
+    known = {name for source in named.values() for name in source.fields}
+    incomplete = {name: str(source.source) for source in named.values() for name in known - source.fields.keys()}
+    plan = plan_columns(fields, incomplete, unusable, roles, *network)
     staged, classes = _stage_all(named, plan, folder, reporter)
     _check_row_ids(staged, roles, folder)
     assignments, rule = _assign(staged, plan, split, classes, folder)

@@ -223,6 +223,12 @@ def test_a_label_that_only_the_test_rows_have_names_its_row(tmp_path: Path) -> N
         prepared(tmp_path / "a", source(tmp_path, "train", y=labels), ROLES, NETWORK, test=test)
 
 
+def test_a_column_that_one_source_lacks_names_that_source(tmp_path: Path) -> None:
+    train, test = source(tmp_path, "train", y=None), source(tmp_path, "test")
+    with pytest.raises(DataError, match=r"column 'y', which \S*train\.parquet does not have, though others do"):
+        prepared(tmp_path / "a", train, ROLES, NETWORK, test=test)
+
+
 def test_a_gap_in_a_column_read_as_whole_numbers_names_its_row(tmp_path: Path) -> None:
     network = ((NetworkInput(name="age", shape=(1,), dtype="int64"),), BINARY)
     with pytest.raises(DataError, match=r"rows\.parquet row 3.*int64.*'age'"):
