@@ -388,7 +388,7 @@ def rollback(
     from darwin_core.storage import open_store
 
     store = open_store(line, storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id))
-    pointer = move_back(store, line, to=to)
+    pointer = move_back(store, absolute(line), to=to)
     if as_json:
         print(pointer.to_json(), end="")  # noqa: T201 - the answer itself
     else:

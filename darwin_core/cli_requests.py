@@ -26,7 +26,7 @@ def read_gate(gate: str | None, margin: float | None, alert_budget: float) -> Ga
     given = (
         {} if gate is None else GateConfig.from_json(_read_text(gate), origin="--gate").model_dump(exclude_unset=True)
     )
-    qualities = ("accuracy_margin", "pr_auc_margin", "recall_margin", "f1_margin", "mean_iou_margin")
+    qualities = ("accuracy_margin", "pr_auc_margin", "recall_margin", "f1_margin", "mean_iou_margin", "rmse_margin")
     margins = {} if margin is None else dict.fromkeys(qualities, margin)
     return GateConfig.model_validate({"alert_budget": alert_budget} | margins | given)
 

@@ -153,7 +153,16 @@ def flat_values(column: pa.Array, name: str, row_name: Callable[[int], str]) -> 
     if column.null_count:
         position = int(np.flatnonzero(pc.is_null(column).to_numpy(zero_copy_only=False))[0])
         raise DataError(f"{row_name(position)}: the array in column {name!r} is missing.", hint="Leave the row out.")
-    return np.asarray(column.flatten().to_numpy(zero_copy_only=False))
+    values = column.flatten()
+    if values.null_count and pa.types.is_integer(values.type):
+        position = int(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))[0]) // (
+            len(values) // len(column)
+        )
+        raise DataError(
+            f"{row_name(position)}: the array in column {name!r} has a gap, and whole numbers have no missing value.",
+            hint="Fill it, or store the column as floats.",
+        )
+    return np.asarray(values.to_numpy(zero_copy_only=False))
 
 
 def _numbers(batch: pa.RecordBatch, name: str, dtype: np.dtype[Any]) -> Array:

@@ -50,7 +50,8 @@ def find_files(source: DataSource, store: ObjectStore) -> list[ObjectInfo]:
         DataError: There is no data file.
     """
     single = store.stat(source.uri)
-    found = [single] if single is not None else [info for info in store.list(source.uri) if is_data_file(info.uri)]
+    below = [] if single is not None else store.list(source.uri)
+    found = [info for info in below if is_data_file(info.uri.removeprefix(source.uri))] if single is None else [single]
     if not found:
         raise DataError(
             f"No data lies at {source.uri}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -78,8 +79,11 @@ def fix_finding(
     reading = StepContext(StepName.EXPLAIN, line, run_id, "fix", store, root / "fix", root / "cache", reporter)
     request, finding = _read(reading, number)
     chosen = _chosen(finding, kind)
+    config = _config_to_compact(line, run_id, storage) if compact else None
     name = f"fix-{number}-{chosen}"
-    context = replace(reading, workdir=root / "fix" / f"{run_id}-{number}-{chosen}")
+    # Runs of other lines have the same names, and a run that is made again has other rows.
+    meaning = "\n".join([line, request.snapshot.sha256, finding.model_dump_json(), chosen])
+    context = replace(reading, workdir=root / "fix" / hashlib.sha256(meaning.encode()).hexdigest()[:24])
     context.workdir.mkdir(parents=True, exist_ok=True)
     bench = _Bench.of(request, context, finding, chosen)
     train = bench.fix.treat(bench.case)
@@ -90,10 +94,12 @@ def fix_finding(
     fixed = bench.trained(train, epochs)
     uris["reference"] = _upload(context, fixed, name)
     report = bench.report(NetworkScorer(load_network(fixed), bench.subject.kind), flawless, train, uris)
-    if compact:
-        again = _compact_again(context, storage, uris, root, f"{run_id[:90]}-{name}", train.dropped)
+    document = join_uri(line, "runs", run_id, name, "fix.json")
+    store.write(document, report.to_json().encode())
+    if config is not None:
+        again = _compact_again(context, config, uris, root, f"{run_id[:90]}-{name}", train.dropped)
         report = report.model_copy(update={"compacted_run": again})
-    store.write(join_uri(line, "runs", run_id, name, "fix.json"), report.to_json().encode())
+        store.write(document, report.to_json().encode())
     return report
 
 
@@ -199,24 +205,30 @@ def _upload(context: StepContext, path: Path, name: str) -> str:
     return context.upload(path, uri, ArtifactKind.OTHER).uri
 
 
+def _config_to_compact(line: str, run_id: str, storage: StorageOptions) -> CompactionConfig:
+    """The run's configuration; checked before anything is changed."""
+    config = read_config(line, run_id, storage)
+    if config.test is None:
+        raise RequestError(
+            f"Run {run_id} sealed a share of its training rows, so the changed rows have no test rows.",
+            hint="Compact the changed reference by hand: `darwin compact --reference ... --train ... --test ...`.",
+        )
+    return config
+
+
 def _compact_again(
     context: StepContext,
-    storage: StorageOptions,
+    config: CompactionConfig,
     uris: Mapping[str, str],
     work_root: Path,
     again: str,
     dropped: tuple[str, ...],
 ) -> str:
     """Compact the changed reference with the changed rows; the test rows stay those of the run."""
-    config: CompactionConfig = read_config(context.line, context.run_id, storage)
-    if config.test is None:
-        raise RequestError(
-            f"Run {context.run_id} sealed a share of its training rows, so the changed rows have no test rows.",
-            hint="Compact the changed reference by hand: `darwin compact --reference ... --train ... --test ...`.",
-        )
     changed = config.model_copy(
         update={
             "reference": uris["reference"],
+            "pick": None,
             "train": DataSource(uri=uris["train"]),
             "validation": DataSource(uri=uris["validation"]),
             "roles": _without(config.roles, dropped),

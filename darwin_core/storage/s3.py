@@ -51,7 +51,9 @@ class S3Store:
         """The object at ``uri``, or None. Raises BucketNotFoundError."""
         location = S3Location.parse(uri)
         with translated(location, self._client):
-            found = look(self._client, location)
+            # A prefix is no object, though consoles mark folders with empty ones.
+            is_prefix = not location.key or location.key.endswith("/")
+            found = None if is_prefix else look(self._client, location)
             if found is None:
                 self._expect_bucket(location)
                 return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 
+from darwin_core.cli_requests import read_gate
 from darwin_core.contracts import (
     CompactionSummary,
     ExportReport,
@@ -387,3 +388,9 @@ def test_options_that_do_not_fit_are_named(table: dict[str, Path], tmp_path: Pat
     assert result.returncode == 2
     assert "generations" in result.stderr or "ascending" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_margin_holds_for_every_kind_of_quality() -> None:
+    gate = read_gate(None, 0.1, 0.05)
+    margins = (gate.accuracy_margin, gate.pr_auc_margin, gate.recall_margin, gate.f1_margin, gate.mean_iou_margin)
+    assert {*margins, gate.rmse_margin} == {0.1}

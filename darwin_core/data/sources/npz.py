@@ -101,6 +101,9 @@ class NpzReader:
     def _fields(self) -> dict[str, pa.Field]:
         fields: dict[str, pa.Field] = {}
         for member in next(iter(self._parts.values())):
+            if member.dtype.kind not in "SUbiufM":
+                self.unusable[member.column] = f"{member.dtype} of shape {member.shape}"
+                continue
             item = pa.string() if member.dtype.kind in "SU" else pa.from_numpy_dtype(member.dtype)
             kind = scalar_kind(item)
             if len(member.shape) > 1 and member.dtype.kind in "iuf":
@@ -138,7 +141,32 @@ def _parts(members: list[_Member], name: str) -> dict[str, list[_Member]]:
     for member, match in zip(members, matches, strict=True):
         assert match is not None
         parts.setdefault(match["part"], []).append(_Member(match["column"], member.path, member.dtype, member.shape))
+    _check_alike(parts, name)
     return parts
+
+
+def _check_alike(parts: dict[str, list[_Member]], name: str) -> None:
+    """The parts of a column must be of one type and shape: they are read as one."""
+    forms = {part: {member.column: _form(member) for member in members} for part, members in parts.items()}
+    (first, expected), *others = forms.items()
+    for part, found in others:
+        for column in expected.keys() | found.keys():
+            one, other = expected.get(column, "nothing"), found.get(column, "nothing")
+            if one != other:
+                raise DataError(
+                    f"{name}: column {column!r} holds {one} in part {first!r} and {other} in part {part!r}.",
+                    hint="Save all parts with the same columns, types and shapes.",
+                )
+
+
+def _form(member: _Member) -> str:
+    if member.dtype.kind in "SU":
+        values = "text"
+    elif len(member.shape) == 1 and member.dtype.kind in "iu":
+        values = "whole numbers"
+    else:
+        values = str(member.dtype)
+    return f"{values} of shape {member.shape[1:]} per row"
 
 
 def _rows(members: list[_Member], name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from darwin_core.contracts import DataFormat, DataSource
 from darwin_core.data.sources.base import FileReader, LocalFile
@@ -27,8 +27,12 @@ _COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
 
 
 def is_data_file(name: str) -> bool:
-    """Whether a name below a prefix is meant as data: markers and hidden files (``_SUCCESS``, ``.crc``) are not."""
-    return not Path(name).name.startswith(("_", "."))
+    """Whether a path below a prefix is meant as data.
+
+    Markers and hidden files (``_SUCCESS``, ``.crc``) are not, nor is what lies in folders of such names
+    (``.ipynb_checkpoints``, ``_delta_log``).
+    """
+    return not any(part.startswith(("_", ".")) for part in PurePosixPath(name).parts)
 
 
 def open_source(source: DataSource, files: Sequence[LocalFile]) -> RowSource:

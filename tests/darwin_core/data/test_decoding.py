@@ -11,7 +11,7 @@ from support.data import png, snapshot_of
 
 from darwin_core.contracts import ColumnKind, ColumnSchema, NetworkInput, Snapshot
 from darwin_core.data import ROW_ID, decoding, map_split, read_columns
-from darwin_core.data.decoders import StoredArray
+from darwin_core.data.decoders import StoredArray, flat_values
 from darwin_core.errors import BindingError, DataError
 from darwin_core.progress import Reporter, Tracker
 
@@ -238,3 +238,10 @@ def test_read_columns_reads_what_was_asked_for(part: Path) -> None:
     assert found.column_names == ["word", ROW_ID]
     with pytest.raises(DataError, match=r"train\.parquet has no column 'sex'"):
         read_columns(part, ["sex"])
+
+
+def test_a_gap_in_an_array_is_named_where_numbers_are_whole() -> None:
+    rows = [[1, 2], [3, None]]
+    with pytest.raises(DataError, match=r"row 1: the array in column 'x' has a gap"):
+        flat_values(pa.array(rows, pa.list_(pa.int64(), 2)), "x", "row {}".format)
+    assert np.isnan(flat_values(pa.array(rows, pa.list_(pa.float32(), 2)), "x", "row {}".format)[3])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.example_documents import cost, digest, ref
 from support.stores import Place
+from typer.testing import CliRunner
 
+from darwin_core.cli import app
 from darwin_core.contracts import HistoryAction, PointerName, Verdict
 from darwin_core.errors import IntegrityError, PreconditionFailedError, RequestError
 from darwin_core.registry import move_pointer, publish_version, read_history, read_pointer, rollback
 from darwin_core.registry.versions import VersionOrigin, claim_version
-from darwin_core.storage import ObjectStore
+from darwin_core.storage import ObjectStore, open_store
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
@@ -70,6 +73,18 @@ def test_rollback_walks_back_and_leaves_bad_versions_out(place: Place, network: 
     recorded = [entry.subject for entry in read_history(place.store, place.prefix)]
     assert recorded == [second, second, first, third]
     assert {entry.action for entry in read_history(place.store, place.prefix)} == {HistoryAction.ROLLBACK}
+
+
+def test_a_relative_line_leaves_an_absolute_pointer(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Place(open_store(str(tmp_path)), str(tmp_path / "line"))
+    for number in (1, 2):
+        night(line, number, network)
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, ["rollback", "line", "--json"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["serve_uri"].startswith(line.prefix)
 
 
 def test_there_has_to_be_a_champion(place: Place) -> None:

@@ -91,6 +91,8 @@ def test_folder_markers_are_no_objects(s3_environment: S3Server, s3_bucket: str)
     store.write(f"s3://{s3_bucket}/data/", b"")
     store.write(f"s3://{s3_bucket}/data/file", b"x")
     assert [item.uri for item in store.list(f"s3://{s3_bucket}/data")] == [f"s3://{s3_bucket}/data/file"]
+    for prefix in ("/data/", "/", ""):
+        assert store.stat(f"s3://{s3_bucket}{prefix}") is None
 
 
 @pytest.mark.parametrize("count", [7, 8, 30])

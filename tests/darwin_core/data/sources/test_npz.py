@@ -53,6 +53,12 @@ def test_train_and_test_members_become_a_split_column(tmp_path: Path) -> None:
     assert [row["y"] for row in rows_of(opened(path))] == [0, 1, 2, 10, 11]
 
 
+def test_types_that_are_no_numbers_are_unusable(tmp_path: Path) -> None:
+    source = opened(write(tmp_path, x=np.zeros(3), z=np.zeros(3, complex)))
+    assert list(source.fields) == ["x"]
+    assert list(source.unusable) == ["z"]
+
+
 @pytest.mark.parametrize(
     ("members", "words"),
     [
@@ -60,6 +66,9 @@ def test_train_and_test_members_become_a_split_column(tmp_path: Path) -> None:
         ({"x": np.array([{}, {}], object)}, ["'x'", "pickled"]),
         ({"x": np.asfortranarray(np.zeros((3, 4)))}, ["'x'", "column order"]),
         ({"x": np.float64(1)}, ["'x'", "single value"]),
+        ({"x_train": np.zeros((2, 3), np.uint8), "x_test": np.zeros((2, 3))}, ["'x'", "uint8", "float64", "'test'"]),
+        ({"x_train": np.zeros((2, 3, 1)), "x_test": np.zeros((2, 1, 3))}, ["'x'", "(3, 1)", "(1, 3)"]),
+        ({"x_train": np.zeros(2), "y_train": np.zeros(2), "x_test": np.zeros(2)}, ["'y'", "nothing in part 'test'"]),
     ],
 )
 def test_members_that_cannot_be_rows_are_refused(tmp_path: Path, members: dict[str, Any], words: list[str]) -> None:

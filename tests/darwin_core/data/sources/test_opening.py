@@ -94,7 +94,15 @@ def test_sources_keep_the_columns_they_share(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("a/part-0.parquet", True), ("a/_SUCCESS", False), ("a/.part-0.crc", False), ("rows.csv", True)],
+    [
+        ("a/part-0.parquet", True),
+        ("a/_SUCCESS", False),
+        ("a/.part-0.crc", False),
+        ("rows.csv", True),
+        (".ipynb_checkpoints/a.parquet", False),
+        ("_delta_log/0.json", False),
+        ("/day=1/a.parquet", True),
+    ],
 )
 def test_markers_are_no_data(name: str, *, expected: bool) -> None:
     assert is_data_file(name) is expected
