@@ -70,7 +70,8 @@ def render(results: dict[str, Any]) -> str:
     lines = [
         "# Optimizers\n",
         "Made by `tests/benchmarks/optimizers.py`, which says what is compared. Accuracy in % on judging rows, and in brackets the loss",
-        "there; medians over the seeds, and of the accuracy their range. Synthesis uses the last way.\n",
+        "there; medians over the seeds, and of the accuracy their range. Synthesis uses Muon, with a decay of 0.2 where pictures may be",
+        "varied in full, as road signs may, and of 0.05 where by a quarter, as clothes may.\n",
         "| case | rows taught | judges | " + " | ".join(WAYS) + " |",
         "|---|---|---|" + "---|" * len(WAYS),
     ]
