@@ -63,7 +63,8 @@ class Margin:
         if self.margin is None:
             return None
         relative = estimate.metric in RELATIVE
-        scale = (1 / estimate.reference if estimate.reference else 0.0) if relative else 1.0
+        # Nothing is a share of nothing: where the reference has no error, the rise itself counts.
+        scale = 1 / estimate.reference if relative and estimate.reference else 1.0
         show: Format = percent if relative else points
         limit = self.margin if self.lower_is_better else -self.margin
         interval = Interval(scale * estimate.low, scale * estimate.high)

@@ -104,7 +104,7 @@ class _Frame:
         """The estimate of one figure; ``point`` has shape (2,), ``replicates`` (2, rounds)."""
         reference, candidate = float(point[0]), float(point[1])
         interval, method = self._interval(name, reference, candidate, replicates)
-        bound = max(1.0, abs(reference)) * 1e9 if self.task is Task.REGRESSION else 1.0
+        bound = self._bound(reference)
         return Estimate(
             metric=name,
             reference=reference,
@@ -122,7 +122,13 @@ class _Frame:
         units, confidence = self.carriers(name), self.gate.confidence
         hidden = silence_bound(units, confidence=confidence)
         interval = percentile_bounds(replicates[1], confidence=confidence, units=units)
-        return interval.widened(Interval(float(point[1]) - hidden, float(point[1]) + hidden))
+        wide = interval.widened(Interval(float(point[1]) - hidden, float(point[1]) + hidden))
+        bound = self._bound(float(point[1]))
+        return Interval(max(wide.low, 0.0 if bound == 1.0 else -bound), min(wide.high, bound))
+
+    def _bound(self, value: float) -> float:
+        """What stands for infinity: one for shares."""
+        return max(1.0, abs(value)) * 1e9 if self.task is Task.REGRESSION else 1.0
 
     def carriers(self, name: str) -> int:
         """How many independent units carry the figure: positives, rows or clusters, whichever is fewest."""

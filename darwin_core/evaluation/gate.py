@@ -189,7 +189,9 @@ def _slice_count(checks: Sequence[Check]) -> int:
 
 
 def _shows_quality(check: Check) -> bool:
-    """Whether the check bounds a quality on all rows: one of Q0 to Q3, Q8, Q9, or a requirement on quality."""
-    return check.check_id in {"Q0", "Q1", "Q2", "Q3", "Q8", "Q9"} or (
-        check.check_id.startswith("O2:") and check.low is not None
-    )
+    """Whether the check bounds a quality on all rows: one of Q0 to Q3, Q8, Q9, or a requirement on quality.
+
+    Common alerts are none: both networks may be as bad.
+    """
+    is_requirement = check.check_id.startswith("O2:") and not check.check_id.startswith("O2:alert_overlap")
+    return check.check_id in {"Q0", "Q1", "Q2", "Q3", "Q8", "Q9"} or (is_requirement and check.low is not None)

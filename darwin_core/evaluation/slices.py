@@ -44,7 +44,7 @@ class _Loss:
     def of(cls, estimate: Estimate) -> _Loss:
         difference, low, high = estimate.difference, estimate.low, estimate.high
         if estimate.metric == "rmse":
-            scale = 1 / estimate.reference if estimate.reference else 0.0
+            scale = 1 / estimate.reference if estimate.reference else 1.0
             return cls(estimate, scale * difference, scale * difference, Interval(scale * low, scale * high))
         if estimate.metric == "alert_rate" and difference >= 0:  # more alerts cost as much as missing ones
             return cls(estimate, difference, difference, Interval(low, max(high, -low)))

@@ -51,12 +51,18 @@ def cut(names: Mapping[str, NDArray[np.object_]]) -> tuple[Slice, ...]:
 def _cut_name(spec: SliceSpec, *, alone: bool) -> str:
     if alone or not spec.edges:
         return spec.column
-    return f"{spec.column}:{','.join(f'{edge:g}' for edge in spec.edges)}"
+    return f"{spec.column}:{','.join(map(_number, spec.edges))}"
 
 
 def _interval_names(edges: Sequence[float]) -> list[str]:
-    inner = [f"{low:g} to < {high:g}" for low, high in itertools.pairwise(edges)]
-    return [f"< {edges[0]:g}", *inner, f">= {edges[-1]:g}"]
+    texts = [_number(edge) for edge in edges]
+    inner = [f"{low} to < {high}" for low, high in itertools.pairwise(texts)]
+    return [f"< {texts[0]}", *inner, f">= {texts[-1]}"]
+
+
+def _number(value: float) -> str:
+    """As short as it can be and still be another one than its neighbours."""
+    return f"{value:.15g}"
 
 
 def _intervals(edges: Sequence[float], column: NDArray[Any]) -> NDArray[np.object_]:
@@ -80,7 +86,7 @@ def _text(value: Any) -> str:
         return MISSING
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
+    return _number(value) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _natural(name: str) -> tuple[int, float, str]:
@@ -89,6 +95,7 @@ def _natural(name: str) -> tuple[int, float, str]:
         return (2, 0.0, name)
     start = name.split(" to ")[0].removeprefix(">= ")
     try:
-        return (0, -math.inf if name.startswith("< ") else float(start), name)
+        number = -math.inf if name.startswith("< ") else float(start)
     except ValueError:
         return (1, 0.0, name)
+    return (1, 0.0, name) if math.isnan(number) else (0, number, name)

@@ -57,7 +57,8 @@ def differing(train: Column, serving: Column) -> Bools:
     elif train.kind is serving.kind is ColumnKind.INTEGER:
         close = a == b
     else:
-        close = np.abs(a - b) <= TOLERANCE * np.maximum(np.abs(a), np.abs(b))
+        with np.errstate(invalid="ignore"):  # infinities have no difference
+            close = (a == b) | (np.abs(a - b) <= TOLERANCE * np.maximum(np.abs(a), np.abs(b)))
     return ~(close | (train.missing & serving.missing))
 
 

@@ -45,7 +45,10 @@ class ColumnCoder:
         """(rows,) equal where the values are equal; unseen categories share a code."""
         values = self._features.values(samples, self.feature)
         if not self.is_number:
-            return _APART * np.searchsorted(self._known, values).astype(np.float64)
+            places = np.searchsorted(self._known, values)
+            last = len(self._known) - 1
+            places[self._known[np.minimum(places, last)] != values] = last + 1
+            return _APART * places.astype(np.float64)
         numbers = values.astype(np.float64)
         below, upto = (np.searchsorted(self._known, numbers, side=side) for side in ("left", "right"))
         ranks = (below + upto) / (2 * max(len(self._known), 1))

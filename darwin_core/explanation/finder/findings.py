@@ -136,7 +136,7 @@ def merged(flaws: Sequence[Finding], others: Sequence[Finding]) -> tuple[Finding
     found = []
     for finding in others:
         for index, shortcut in enumerate(flaws):
-            same = bool(shortcut.columns) and set(shortcut.columns) <= set(finding.columns)
+            same = bool(shortcut.columns) and set(shortcut.columns) == set(finding.columns)
             is_evidence = same and shortcut.kind is FindingKind.SHORTCUT
             if is_evidence and finding.kind is FindingKind.LEAKING_COLUMN and index not in taken:
                 taken.add(index)
@@ -151,6 +151,7 @@ def _with_evidence(finding: Finding, shortcut: Finding) -> Finding:
     return finding.model_copy(
         update={
             **{name: getattr(shortcut, name) for name in names},
+            "severity": max(finding.severity, shortcut.severity, key=list(Severity).index),
             "description": f"{finding.description} {shortcut.description}",
         }
     )

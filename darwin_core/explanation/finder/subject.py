@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from darwin_core.contracts import Task
 from darwin_core.explanation.attribution.base import Inputs
-from darwin_core.explanation.attribution.features import FeatureMap
+from darwin_core.explanation.attribution.features import FeatureMap, count_rows, take
 from darwin_core.explanation.decisions import DecisionRule
 from darwin_core.explanation.factors.base import FactorSpace
 from darwin_core.explanation.finder.findings import FindingWithRows, as_finding
@@ -71,8 +74,13 @@ def look_for_shortcuts(subject: Subject, reporter: Reporter) -> tuple[FindingWit
 
 def factor_space(subject: Subject, inputs: Inputs) -> FactorSpace:
     """What the subject's samples are made of, to be told from some of them."""
-    samples = {name: values[:_SPACE_ROWS] for name, values in inputs.items()}
     picture = subject.bound[0].input.name if subject.is_pictures else None
+    rows: slice | NDArray[np.int64] = slice(_SPACE_ROWS)
+    if picture is None:
+        # Spread over all of them: files are often sorted, and what only later rows hold must be known, too.
+        count = count_rows(inputs)
+        rows = np.linspace(0, count - 1, min(count, _SPACE_ROWS)).astype(np.int64)
+    samples = take(inputs, rows)
     return FactorSpace(FeatureMap.of(subject.bound), samples, picture)
 
 

@@ -14,6 +14,7 @@ from darwin_core.contracts import (
 )
 from darwin_core.evaluation.alerts import Overlap
 from darwin_core.evaluation.calibration import LogisticFit
+from darwin_core.evaluation.cases import Answers, Cases
 from darwin_core.evaluation.checks import (
     Margin,
     Slopes,
@@ -22,7 +23,7 @@ from darwin_core.evaluation.checks import (
     drift_check,
     overlap_check,
 )
-from darwin_core.evaluation.comparison import Comparison
+from darwin_core.evaluation.comparison import Comparison, compare
 from darwin_core.evaluation.drift import Drift
 from darwin_core.evaluation.gate import AlertEvidence, Measurements, combine, holdout_check, quality_checks
 from darwin_core.evaluation.proportions import Interval
@@ -317,3 +318,27 @@ def test_requirements(text, value, met, expected):
         assert status.value is None
     else:
         assert status.value == pytest.approx(value)
+
+
+def test_a_reference_without_any_error_does_not_excuse_one():
+    margin = Margin("Q8", "rmse", 0.02, lower_is_better=True)
+    assert margin.check(estimate("rmse", 5.0, 4.9, 5.1, reference=0.0), GATE).verdict is FAIL
+    assert margin.check(estimate("rmse", 0.0, 0.0, 0.0, reference=0.0), GATE).verdict is PASS
+
+
+def test_common_alerts_alone_are_no_quality():
+    check = Check(
+        check_id="O2:alert_overlap>=0.1", title="", definition="", verdict=PASS, value=0.9, low=0.8, high=1.0, reason=""
+    )
+    assert combine([check])[0] is not PASS
+    assert combine([check.model_copy(update={"check_id": "O2:pr_auc>=0.1"})])[0] is PASS
+
+
+def test_one_positive_leaves_a_requirement_open():
+    labels = (np.arange(400) == 0).astype(int)
+    reference, candidate = (
+        Answers.from_scores(Task.BINARY, scores) for scores in np.random.default_rng(0).random((2, 400))
+    )
+    found = compare(Task.BINARY, Cases(labels), (reference, candidate), GateConfig(bootstrap_rounds=200))
+    bounds = found.candidate["pr_auc"]
+    assert (bounds.low, bounds.high) == (0.0, 1.0)

@@ -24,6 +24,21 @@ def test_a_column_is_cut_by_its_values():
     ]
 
 
+def test_long_numbers_keep_their_digits():
+    assert names("id", [1234567.0, 1234568.0]) == ["1234567", "1234568"]
+    assert names("id:1234560,1234561,1234562", [1234560.5, 1234561.5]) == [
+        "1234560 to < 1234561",
+        "1234561 to < 1234562",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slices_come_in_one_order_whatever_they_are_called(seed):
+    values = np.array(["nan", "1", "2", "3", "a"], dtype=object)
+    shuffled = np.random.default_rng(seed).permutation(values)
+    assert [each.value for each in cut({"c": shuffled})] == ["1", "2", "3", "a", "nan"]
+
+
 def test_a_number_is_cut_at_its_edges():
     assert names("age:30,45", [29.9, 30, 44, 45, None]) == [
         "< 30",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from darwin_core.contracts import ColumnKind, Severity, Task
+from darwin_core.contracts import ColumnKind, FindingKind, Severity, Task
 from darwin_core.data import MappedSplit
 from darwin_core.explanation.attribution.features import Feature, FeatureMap
 from darwin_core.explanation.decisions import DecisionRule
@@ -130,6 +130,11 @@ def test_a_finding_tells_what_whom_and_how_much_worse() -> None:
     assert {example.change.split(":")[0] for example in finding.examples} == {"neutralised", "planted"}
     assert any("browser is opera, was browser is" in example.change for example in finding.examples)
     assert merged([finding], []) == (finding,)
+    leak = finding.model_copy(update={"kind": FindingKind.LEAKING_COLUMN, "severity": Severity.LOW})
+    (both,) = merged([finding], [leak])
+    assert (both.kind, both.severity) == (FindingKind.LEAKING_COLUMN, Severity.HIGH)
+    several = leak.model_copy(update={"columns": ("browser", "amount")})
+    assert merged([finding], [several]) == (finding, several)
 
 
 def test_neutralised_rows_no_longer_stand_out() -> None:
