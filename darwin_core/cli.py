@@ -178,8 +178,9 @@ def compact(
 ) -> None:
     """Compact a network without an orchestrator: all five steps, then summary.json, report and published version.
 
-    Killed or failed, the same command continues where it stopped. With --from and --pick, another network of a finished
-    run's Pareto front is finished, judged, explained and published; data and settings are those of that run.
+    Killed or failed, the same command continues where it stopped; on another day (UTC), if it names its --run-id. With
+    --from and --pick, another network of a finished run's Pareto front is finished, judged, explained and published;
+    data and settings are those of that run.
     """
     storage = storage_options(endpoint_url, region, path_style, ca_bundle, sse_kms_key_id)
     check_picking(context)

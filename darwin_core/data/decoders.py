@@ -155,9 +155,8 @@ def flat_values(column: pa.Array, name: str, row_name: Callable[[int], str]) -> 
         raise DataError(f"{row_name(position)}: the array in column {name!r} is missing.", hint="Leave the row out.")
     values = column.flatten()
     if values.null_count and pa.types.is_integer(values.type):
-        position = int(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))[0]) // (
-            len(values) // len(column)
-        )
+        first = int(np.flatnonzero(pc.is_null(values).to_numpy(zero_copy_only=False))[0])
+        position = first // (len(values) // len(column))
         raise DataError(
             f"{row_name(position)}: the array in column {name!r} has a gap, and whole numbers have no missing value.",
             hint="Fill it, or store the column as floats.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from darwin_core.contracts import DataSource
 from darwin_core.data.sources import LocalFile, is_data_file
@@ -50,8 +50,10 @@ def find_files(source: DataSource, store: ObjectStore) -> list[ObjectInfo]:
         DataError: There is no data file.
     """
     single = store.stat(source.uri)
-    below = [] if single is not None else store.list(source.uri)
-    found = [info for info in below if is_data_file(info.uri.removeprefix(source.uri))] if single is None else [single]
+    if single is not None:
+        return [single]
+    depth = len(PurePosixPath(source.uri).parts)
+    found = [info for info in store.list(source.uri) if is_data_file(*PurePosixPath(info.uri).parts[depth:])]
     if not found:
         raise DataError(
             f"No data lies at {source.uri}.",

@@ -97,7 +97,8 @@ def fix_finding(
     document = join_uri(line, "runs", run_id, name, "fix.json")
     store.write(document, report.to_json().encode())
     if config is not None:
-        again = _compact_again(context, config, uris, root, f"{run_id[:90]}-{name}", train.dropped)
+        again = f"{run_id[:90]}-{name}"
+        run_compaction(_changed(config, uris, train.dropped), again, reporter=context.reporter, work_root=root)
         report = report.model_copy(update={"compacted_run": again})
         store.write(document, report.to_json().encode())
     return report
@@ -216,16 +217,12 @@ def _config_to_compact(line: str, run_id: str, storage: StorageOptions) -> Compa
     return config
 
 
-def _compact_again(
-    context: StepContext,
-    config: CompactionConfig,
-    uris: Mapping[str, str],
-    work_root: Path,
-    again: str,
-    dropped: tuple[str, ...],
-) -> str:
-    """Compact the changed reference with the changed rows; the test rows stay those of the run."""
-    changed = config.model_copy(
+def _changed(config: CompactionConfig, uris: Mapping[str, str], dropped: tuple[str, ...]) -> CompactionConfig:
+    """The changed reference and rows in place of the run's; the test rows stay those of the run.
+
+    A run that took a network from an earlier one's front is searched anew: that network learned from the old rows.
+    """
+    return config.model_copy(
         update={
             "reference": uris["reference"],
             "pick": None,
@@ -235,8 +232,6 @@ def _compact_again(
             "actionable": tuple(name for name in config.actionable if name not in dropped),
         }
     )
-    run_compaction(changed, again, reporter=context.reporter, work_root=work_root)
-    return again
 
 
 def _without(roles: DataRoles, dropped: tuple[str, ...]) -> DataRoles:

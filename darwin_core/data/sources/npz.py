@@ -150,7 +150,7 @@ def _check_alike(parts: dict[str, list[_Member]], name: str) -> None:
     forms = {part: {member.column: _form(member) for member in members} for part, members in parts.items()}
     (first, expected), *others = forms.items()
     for part, found in others:
-        for column in expected.keys() | found.keys():
+        for column in [*expected, *found]:
             one, other = expected.get(column, "nothing"), found.get(column, "nothing")
             if one != other:
                 raise DataError(

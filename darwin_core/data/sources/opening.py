@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from darwin_core.contracts import DataFormat, DataSource
 from darwin_core.data.sources.base import FileReader, LocalFile
@@ -26,13 +26,13 @@ _ENDINGS = {
 _COMPRESSIONS = (".gz", ".bz2", ".zst", ".lz4")
 
 
-def is_data_file(name: str) -> bool:
-    """Whether a path below a prefix is meant as data.
+def is_data_file(*parts: str) -> bool:
+    """Whether what lies below a prefix, in these folders and of this name, is meant as data.
 
     Markers and hidden files (``_SUCCESS``, ``.crc``) are not, nor is what lies in folders of such names
     (``.ipynb_checkpoints``, ``_delta_log``).
     """
-    return not any(part.startswith(("_", ".")) for part in PurePosixPath(name).parts)
+    return not any(part.startswith(("_", ".")) for part in parts)
 
 
 def open_source(source: DataSource, files: Sequence[LocalFile]) -> RowSource:

@@ -16,14 +16,17 @@ from darwin_core.contracts import (
     DataSource,
     Findings,
     FixReport,
+    Pick,
     Requirement,
     SliceSpec,
+    StorageOptions,
 )
 from darwin_core.contracts.synthesis import SearchBudget
 from darwin_core.demo.reference import Recipe, train_table_reference
 from darwin_core.networks import load_network, network_inputs
 from darwin_core.progress import Reporter
 from darwin_core.steps.compaction import run_compaction
+from darwin_core.steps.stored_runs import picking_config
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -78,3 +81,25 @@ def test_a_fixed_data_set_is_compacted_again(
     if kind != "rebalance":
         assert all(each.factor != "browser" for each in left)
     assert CompactionSummary.from_json((line / "runs/night/summary.json").read_text()) == before
+
+
+def test_a_fix_of_a_picked_run_is_compacted_from_the_changed_rows(
+    line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("darwin_core.steps.fixing.default_work_root", lambda: tmp_path)
+    run_compaction(
+        picking_config(str(line), Pick(run_id="night", candidate_id="g1n1"), StorageOptions()),
+        "picked",
+        reporter=Reporter(),
+        work_root=tmp_path,
+    )
+    picked = CompactionSummary.from_json((line / "runs/picked/summary.json").read_text())
+    findings = Findings.from_json(Path(picked.paths["findings"]).read_text()).findings
+    number = 1 + next(index for index, each in enumerate(findings) if each.factor == "browser")
+    arguments = ["fix", str(line / "runs/picked"), "--finding", str(number), "--kind", "drop", "--epochs", "3"]
+    told = CliRunner().invoke(app, [*arguments, "--compact", "--quiet", "--json"])
+    assert told.exit_code == 0, told.output
+    again = line / "runs" / str(FixReport.from_json(told.stdout).compacted_run)
+    assert CompactionConfig.from_json((again / "config.json").read_text()).pick is None
+    after = CompactionSummary.from_json((again / "summary.json").read_text())
+    assert "browser" not in {item.name for item in network_inputs(load_network(Path(after.paths["candidate"])))}
